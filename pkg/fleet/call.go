@@ -1,0 +1,145 @@
+package fleet
+
+import "time"
+
+// Change is one step for one endpoint in words that no dialect owns.
+type Change struct {
+	Action Action `json:"action"`
+	Fields Fields `json:"set,omitzero"` // what create, modify or link sets
+}
+
+// Abilities say as data how a dialect of the platform turns steps into calls,
+// so that the planner can count them without knowing the dialect.
+type Abilities struct {
+	Dialect string
+	// Modifies are the fields that can be changed in place; the fields of one
+	// set travel in one call.
+	Modifies []FieldSet
+	// Creates are the fields that a create must have.
+	Creates FieldSet
+	// Folds are the steps that may ride in the create call when they follow it
+	// directly, in this order.
+	Folds []Action
+}
+
+// Modifiable is the set of all fields that can be changed in place.
+func (a Abilities) Modifiable() FieldSet {
+	var set FieldSet
+	for _, s := range a.Modifies {
+		set |= s
+	}
+	return set
+}
+
+// Call is one mutating request.
+type Call struct {
+	Action     Action
+	EndpointID ID     // empty for a create
+	Name       string // the endpoint's name, for look-ups and messages
+	Fields     Fields // what it sets
+	Activate   bool   // a create that also activates
+	First, End int    // the steps it covers: changes[First:End]
+	Begun      bool   // a step of the task went before, so it goes before new tasks
+}
+
+// Calls expands the serial steps of one task: a create takes the steps that
+// fold into it, a modify becomes a call for each set of fields that travel
+// together, every other step is one call.
+func (a Abilities) Calls(changes []Change) []Call {
+	var calls []Call
+	for i := 0; i < len(changes); {
+		next := a.expand(changes, i)
+		calls = append(calls, next...)
+		if len(next) == 0 {
+			i++
+			continue
+		}
+		i = next[len(next)-1].End
+	}
+	return calls
+}
+
+func (a Abilities) expand(changes []Change, i int) []Call {
+	switch c := changes[i]; c.Action {
+	case Create:
+		return []Call{a.fold(changes, i)}
+	case Modify:
+		return a.split(c, i)
+	default:
+		return []Call{{Action: c.Action, Fields: c.Fields, First: i, End: i + 1}}
+	}
+}
+
+func (a Abilities) fold(changes []Change, i int) Call {
+	call := Call{Action: Create, Fields: changes[i].Fields, First: i, End: i + 1}
+	for _, action := range a.Folds {
+		if call.End >= len(changes) || changes[call.End].Action != action {
+			break
+		}
+		switch action {
+		case Link:
+			call.Fields.ICCID = changes[call.End].Fields.ICCID
+		case Activate:
+			call.Activate = true
+		}
+		call.End++
+	}
+	return call
+}
+
+func (a Abilities) split(c Change, i int) []Call {
+	var calls []Call
+	for _, set := range a.Modifies {
+		if part := c.Fields.Only(set); part != (Fields{}) {
+			calls = append(calls, Call{Action: Modify, Fields: part, First: i, End: i + 1})
+		}
+	}
+	return calls
+}
+
+// Reply is what came of one call.
+type Reply struct {
+	Outcome  Outcome // Done, Failed (proved not applied), Unknown or NotAttempted
+	ID       ID      // the endpoint's id, when the platform gave it
+	Code     string  // the platform's inner result code, else its outer one or the HTTP status
+	Err      error   // why it is not Done
+	Sends    int     // how often the request left this machine and may have been seen
+	Started  time.Time
+	Duration time.Duration // of the last send
+	Fatal    bool          // every other call would end the same way: stop the run
+}
+
+// List names one of the platform's listings.
+type List uint8
+
+// The listings.
+const (
+	Endpoints List = iota
+	SIMs
+	RatePlans
+	ServiceProfiles
+	APNGroups
+	SIMProducts
+)
+
+var listWords = words{"listing", []string{"endpoints", "sims", "plans", "service-profiles", "apn-groups", "sim-products"}}
+
+func (l List) String() string { return listWords.text(int(l)) }
+
+// Query asks for one page of a listing, or for one row of it by id.
+type Query struct {
+	List    List
+	ID      ID    // one endpoint
+	ICCID   ICCID // one SIM
+	Page    int   // from 1; 0 asks without paging
+	PerPage int
+}
+
+// Page is a part of a listing.
+type Page struct {
+	Endpoints []Endpoint
+	SIMs      []SIM
+	Entries   []Entry
+	Pages     int // how many pages the platform says there are; 0 when it did not say
+	Total     int // how many rows the platform says there are; -1 when it did not say
+}

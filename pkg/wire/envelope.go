@@ -1,0 +1,240 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"sftctl/pkg/fleet"
+)
+
+// value is a scalar of a reply. Codes and ids come as strings or as numbers
+// (observed) and are kept as text, digit by digit; "-", "" and null mean that
+// there is no value (observed), an absent key that nothing was said.
+type value struct {
+	text  string
+	given bool
+}
+
+var errTwice = errors.New("a field is given twice with different values")
+
+// UnmarshalJSON reads a string, a whole number, a bool or null. Since field
+// names match in any letter case, the same field can come twice; that is an
+// error unless both say the same.
+func (v *value) UnmarshalJSON(data []byte) error {
+	text, err := scalar(data)
+	if err != nil {
+		return err
+	}
+	if v.given && v.text != text {
+		return errTwice
+	}
+	*v = value{text, true}
+	return nil
+}
+
+func scalar(data []byte) (string, error) {
+	switch {
+	case data[0] == '"':
+		return quoted(data)
+	case string(data) == "null":
+		return "", nil
+	case string(data) == "true" || string(data) == "false":
+		return string(data), nil
+	case bytes.ContainsAny(data, "{[.eE"):
+		return "", fmt.Errorf("got %.40s, want a text or a whole number", data)
+	}
+	return string(data), nil
+}
+
+func quoted(data []byte) (string, error) {
+	text := string(data[1 : len(data)-1])
+	if strings.IndexByte(text, '\\') >= 0 || !utf8.ValidString(text) {
+		if err := json.Unmarshal(data, &text); err != nil {
+			return "", err
+		}
+	}
+	if trimmed := strings.TrimSpace(text); trimmed == "-" || trimmed == "" {
+		return "", nil
+	}
+	return text, nil
+}
+
+// id returns the value as an id. A zero is no id: it is what a missing one
+// turns into on the way through other programs.
+func (v value) id() fleet.ID {
+	if v.text == "0" {
+		return ""
+	}
+	return fleet.ID(v.text)
+}
+
+// first returns the first value that was given.
+func first(values ...value) value {
+	for _, v := range values {
+		if v.given {
+			return v
+		}
+	}
+	return value{}
+}
+
+// envelope is the platform's reply (documented). Field names match in any
+// letter case, which covers endpointId, endPointId and endpointID.
+type envelope struct {
+	ResultCode     value           `json:"resultCode"`
+	EndpointID     value           `json:"endpointId"`
+	EndpointName   value           `json:"endpointName"`
+	TotalNoOfPages value           `json:"totalNoOfPages"`
+	ResultParam    resultParam     `json:"resultParam"`
+	ResponseParam  json.RawMessage `json:"responseParam"`
+}
+
+type resultParam struct {
+	ResultCode        value `json:"resultCode"`
+	ResultDescription value `json:"resultDescription"`
+}
+
+func parseEnvelope(body []byte) (envelope, error) {
+	var outer struct {
+		Response *envelope `json:"Response"`
+	}
+	if err := json.Unmarshal(body, &outer); err != nil {
+		return envelope{}, err
+	}
+	if outer.Response == nil || !outer.Response.ResultCode.given && !outer.Response.ResultParam.ResultCode.given {
+		return envelope{}, errors.New("no Response with a resultCode")
+	}
+	return *outer.Response, nil
+}
+
+// judge reads the envelope of a reply and says what it means, in the order
+// that agrees with every client seen: markers first, then the operation's own
+// inner codes, then the outer code, then failure. The names are those of the
+// call's endpoint: a text that repeats them must not be taken for a marker.
+func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
+	fault := &Fault{Op: op, Status: reply.Status}
+	env, err := parseEnvelope(reply.Body)
+	if err != nil {
+		fault.Class, fault.Text = classOfBare(reply), preview(reply.Body)
+		if fault.Class == BadReply {
+			fault.Err = err
+		}
+		return env, fault
+	}
+	fault.Outer, fault.Inner = env.ResultCode.text, env.ResultParam.ResultCode.text
+	fault.Text = env.ResultParam.ResultDescription.text
+	fault.Class = classOf(fault, without(fault.Text, names))
+	if fault.Class == OK {
+		return env, nil
+	}
+	return env, fault
+}
+
+// classOfBare is the class of a reply that carries no envelope.
+func classOfBare(reply Reply) Class {
+	if reply.Status != 200 {
+		if c := classOfStatus(reply.Status); c != ServerError || reply.Status != 503 {
+			return c
+		}
+	}
+	switch text := strings.ToLower(string(reply.Body)); {
+	case strings.Contains(text, timeoutMarker):
+		return TimedOut
+	case throttledText(text):
+		return Throttled
+	case reply.Status == 503:
+		return ServerError
+	}
+	return BadReply
+}
+
+// classOfStatus is what an HTTP status says by itself.
+func classOfStatus(status int) Class {
+	switch {
+	case status == 401:
+		return Unauthorized
+	case status == 429:
+		return Throttled
+	case status == 408:
+		return TimedOut
+	case status >= 500:
+		return ServerError
+	case status >= 400:
+		return ClientError
+	case status >= 300:
+		return Redirect
+	case status >= 200:
+		return OK
+	}
+	return BadReply
+}
+
+func classOf(f *Fault, text string) Class {
+	lower := strings.ToLower(text)
+	table := codes[f.Op]
+	switch status := classOfStatus(f.Status); {
+	case status == Unauthorized || f.Inner == codeToken || f.Outer == codeToken:
+		return Unauthorized
+	case status == Throttled:
+		return Throttled
+	case strings.Contains(lower, timeoutMarker) || f.Inner == codeTimeout:
+		return TimedOut
+	case f.Inner == codeUnsure:
+		return Unsure
+	case throttledText(lower):
+		return Throttled
+	case status != OK:
+		return status
+	case slices.Contains(table.success, f.Inner):
+		return OK
+	case slices.Contains(table.noop, f.Inner):
+		return NoOp
+	case f.Inner == codeNoData && !f.Op.Mutates():
+		return NoData
+	case f.Outer == codeOK:
+		return OK
+	}
+	return classOfFailure(f, lower, table)
+}
+
+func classOfFailure(f *Fault, lower string, table codeTable) Class {
+	switch {
+	case strings.Contains(lower, forbiddenMarker):
+		return Forbidden
+	case f.Inner == codeUnexpected:
+		return Unexpected
+	case slices.Contains(table.refused, f.Inner):
+		return Refused
+	case slices.Contains(table.missing, f.Inner):
+		return NotFound
+	}
+	return Mystery
+}
+
+// without removes the call's own names from a text.
+func without(text string, names []string) string {
+	for _, name := range names {
+		if name != "" {
+			text = strings.ReplaceAll(text, name, "")
+		}
+	}
+	return text
+}
+
+// preview is the beginning of a body that is not an envelope, for a message.
+func preview(body []byte) string {
+	const most = 80
+	text := strings.Join(strings.Fields(string(body[:min(len(body), 4*most)])), " ")
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	if text == "" {
+		return "empty body"
+	}
+	return fmt.Sprintf("got %q", text)
+}
