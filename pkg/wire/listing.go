@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"sftctl/pkg/fleet"
 )
@@ -192,7 +193,7 @@ func readSIM(data []byte, asked fleet.ICCID, page *fleet.Page) error {
 	if asked != "" && !sim.ICCID.Equal(asked) {
 		return &Fault{Class: WrongEcho, Text: "a row about another iccid"}
 	}
-	sim.Attached = sim.EndpointID != "" || fleet.NameKey(row.SIMAttachStatus.text) == "ATTACHED"
+	sim.Attached = sim.EndpointID != "" || strings.EqualFold(row.SIMAttachStatus.text, "ATTACHED")
 	page.SIMs = append(page.SIMs, sim)
 	return nil
 }
