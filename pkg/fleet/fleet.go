@@ -3,6 +3,7 @@ package fleet
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -14,7 +15,13 @@ type ID string
 // NameKey is the form in which endpoint names are compared: trimmed of white
 // space and in Unicode NFC. Names are sent to the platform as written.
 func NameKey(name string) string {
-	return norm.NFC.String(strings.TrimSpace(name))
+	name = strings.TrimSpace(name)
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return norm.NFC.String(name)
+		}
+	}
+	return name
 }
 
 // Fields are the values of an endpoint that a file may manage. An empty value

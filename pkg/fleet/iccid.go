@@ -33,6 +33,9 @@ var scientific = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+$`)
 // dropped. Damage is named, never repaired; the error is an *ICCIDProblem.
 func ParseICCID(text string) (ICCID, error) {
 	digits := strings.TrimSpace(text)
+	if (len(digits) == 19 || len(digits) == 20) && allDigits(digits) {
+		return checkSum(text, ICCID(digits)) // nothing to drop, as nearly always
+	}
 	digits = strings.TrimPrefix(digits, "'")
 	if inner, ok := strings.CutPrefix(digits, `="`); ok {
 		digits = strings.TrimSuffix(inner, `"`)
