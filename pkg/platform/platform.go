@@ -1,0 +1,178 @@
+// Package platform is the HTTP client of the platform.
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/pace"
+	"sftctl/pkg/wire"
+)
+
+// Options say which platform is spoken to, and as whom.
+type Options struct {
+	BaseURL       string // scheme and host; plain http only to loopback
+	Username      string
+	Password      Secret
+	TargetAccount string // the account a reseller acts as, empty for one's own
+	Dialect       wire.Dialect
+	Purse         *pace.Purse
+	Parallel      int           // calls in flight, for the connections to keep
+	CallTimeout   time.Duration // for the calls that may take 180 s; others wait at most 40 s
+	Grace         time.Duration // how long a mutation in flight may go on after the context ended
+	MaxOutage     time.Duration // throttled for longer than this without a call that passed: give up
+	Refusals      Refusals      // remembers refused logins between runs; nil remembers nothing
+	// Transport carries the requests instead of the network: an embedded
+	// simulator. It must report through httptrace when headers are written.
+	Transport http.RoundTripper
+}
+
+// Refusals remembers logins that the platform refused, so that no run repeats
+// one: the platform locks an account after repeated failures (documented).
+type Refusals interface {
+	Refused(host, username string, password Secret) bool
+	Remember(host, username string, password Secret) error
+}
+
+// Defaults for Options that are zero.
+const (
+	DefaultGrace     = 80 * time.Second
+	DefaultMaxOutage = time.Hour
+)
+
+// Client speaks to one account of the platform. It may be used by several
+// goroutines.
+type Client struct {
+	opts   Options
+	base   *url.URL
+	http   http.RoundTripper
+	tokens *tokens
+	sent   [256]atomic.Int64         // by wire.Op
+	choked atomic.Pointer[time.Time] // since when every call was throttled, nil when one passed
+}
+
+// New makes a client; it sends nothing. The error is an ErrUsage that says
+// what is wrong with the URL or the credentials.
+func New(opts Options) (*Client, error) {
+	base, err := baseURL(opts.BaseURL)
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrUsage, err)
+	}
+	if opts.Username == "" || opts.Password.Empty() {
+		return nil, fleet.Kind(fleet.ErrUsage, errors.New("no credentials: give a user name and a password"))
+	}
+	if opts.CallTimeout <= 0 {
+		opts.CallTimeout = wire.LongDeadline
+	}
+	if opts.Grace <= 0 {
+		opts.Grace = DefaultGrace
+	}
+	if opts.MaxOutage <= 0 {
+		opts.MaxOutage = DefaultMaxOutage
+	}
+	c := &Client{opts: opts, base: base, http: opts.Transport}
+	if c.http == nil {
+		c.http = newTransport(base, opts.Parallel)
+	}
+	c.tokens = newTokens(c)
+	return c, nil
+}
+
+// baseURL checks the platform's address: https, or plain http to loopback.
+func baseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("platform URL: %w", err)
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
+		return nil, fmt.Errorf("platform URL %s: want scheme and host only, such as https://sft.bics.com", fleet.Quote(u.Redacted()))
+	case u.Scheme == "https", u.Scheme == "http" && Loopback(u):
+		return u, nil
+	}
+	return nil, fmt.Errorf("platform URL %s: want https (plain http only to loopback)", fleet.Quote(u.Redacted()))
+}
+
+// Abilities are those of the client's dialect.
+func (c *Client) Abilities() fleet.Abilities { return c.opts.Dialect.Abilities() }
+
+// Sent is how many requests of an operation left this client, as far as it
+// knows: a request counts when its headers were written.
+func (c *Client) Sent(op wire.Op) int64 { return c.sent[op].Load() }
+
+// Login makes sure that there is a token. The error is an ErrLogin when the
+// platform refused; it is not asked twice.
+func (c *Client) Login(ctx context.Context) error {
+	_, err := c.tokens.get(ctx, "")
+	return err
+}
+
+// attempt is what came of sending one request once.
+type attempt struct {
+	reply    wire.Reply
+	wrote    bool          // the headers were written: the platform may have seen it
+	took     time.Duration // from the permit to the end of the answer
+	began    time.Time
+	retryAsk time.Duration // Retry-After, 0 when there was none
+	err      error         // nil, a *wire.Fault of the transport, or the context's error before the send
+}
+
+// prepare is called after the permit and before the first byte.
+type prepare func() error
+
+func nothing() error { return nil }
+
+// try waits for a permit and sends a request once. A token is taken after the
+// permit, so that it is not stale by the time that it is used.
+func (c *Client) try(ctx context.Context, req wire.Request, priority pace.Priority, staleToken string, before prepare) (attempt, string) {
+	token, err := c.tokens.get(ctx, staleToken)
+	if err == nil {
+		err = c.opts.Purse.Wait(ctx, priority)
+	}
+	if err == nil {
+		token, err = c.tokens.get(ctx, staleToken)
+	}
+	if err != nil {
+		return attempt{err: err}, token
+	}
+	if err := before(); err != nil {
+		return attempt{err: err}, token
+	}
+	return c.exchange(ctx, req, token), token
+}
+
+// deadline is how long to wait for an operation.
+func (c *Client) deadline(op wire.Op) time.Duration {
+	return min(op.Deadline(), c.opts.CallTimeout)
+}
+
+// feedback tells the purse what a class of answer means for everybody's pace.
+// A login that passes does not end an outage: it does nobody's work.
+func (c *Client) feedback(op wire.Op, class wire.Class, ask time.Duration) {
+	switch class {
+	case wire.Throttled:
+		now := time.Now()
+		c.choked.CompareAndSwap(nil, &now)
+		c.opts.Purse.Throttled(ask)
+	case wire.NotSent, wire.Cut, wire.Deadline, wire.ServerError:
+	default:
+		if columnOf[op] != logins {
+			c.choked.Store(nil)
+		}
+		c.opts.Purse.Passed()
+	}
+}
+
+// outage says for how long every call has been throttled.
+func (c *Client) outage() time.Duration {
+	since := c.choked.Load()
+	if since == nil {
+		return 0
+	}
+	return time.Since(*since)
+}

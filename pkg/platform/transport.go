@@ -1,0 +1,203 @@
+package platform
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sftctl/pkg/wire"
+)
+
+const (
+	maxBody   = 8 << 20
+	maxHeader = 64 << 10
+	// A connection that lay idle longer may have been closed by the other side
+	// or forgotten by a NAT.
+	maxIdle = 5 * time.Second
+	// Headers that are not written by then are cancelled: proved not sent.
+	writeLimit = 30 * time.Second
+)
+
+// Loopback says whether a URL names this machine.
+func Loopback(u *url.URL) bool {
+	if u.Hostname() == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return err == nil && addr.IsLoopback()
+}
+
+// newTransport makes the connections: HTTP/1.1 only, because HTTP/2 sends a
+// request again by itself; no compression; TLS 1.2 or later. A redirect is
+// never followed, since nothing above the transport is there to follow it.
+func newTransport(base *url.URL, parallel int) http.RoundTripper {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+	if base.Scheme == "http" {
+		dialer.Control = onlyLoopback
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		Protocols:              protocols,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    max(parallel, 2),
+		IdleConnTimeout:        maxIdle,
+		MaxResponseHeaderBytes: maxHeader,
+	}
+}
+
+// onlyLoopback refuses a plain connection that leaves the machine, whatever a
+// name resolved to.
+func onlyLoopback(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if addr, err := netip.ParseAddr(host); err != nil || !addr.IsLoopback() {
+		return fmt.Errorf("plain http to %s, which is not loopback", host)
+	}
+	return nil
+}
+
+// exchange sends a request once and reads the whole answer. It does not stop
+// when ctx ends while a mutation is in flight, so that a sure result does not
+// become an unknown one, unless the grace runs out.
+func (c *Client) exchange(ctx context.Context, req wire.Request, token string) attempt {
+	began := time.Now()
+	flight, cancel := c.flight(ctx, req.Op)
+	defer cancel()
+	evidence := newEvidence(cancel)
+	request, err := c.request(httptrace.WithClientTrace(flight, evidence.trace()), req, token)
+	if err != nil {
+		return attempt{err: &wire.Fault{Op: req.Op, Class: wire.NotSent, Err: err}, began: began}
+	}
+	reply, ask, err := c.roundTrip(request)
+	evidence.stop()
+	wrote := evidence.wrote.Load()
+	if wrote {
+		c.sent[req.Op].Add(1)
+	}
+	a := attempt{reply: reply, wrote: wrote, retryAsk: ask, began: began, took: time.Since(began)}
+	if err != nil {
+		a.err = transportFault(req.Op, wrote, flight.Err(), err)
+	}
+	return a
+}
+
+// flight is the context of one exchange.
+func (c *Client) flight(ctx context.Context, op wire.Op) (context.Context, context.CancelFunc) {
+	if !op.Mutates() {
+		return context.WithTimeout(ctx, c.deadline(op))
+	}
+	flight, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.deadline(op))
+	stop := context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(c.opts.Grace, cancel)
+		context.AfterFunc(flight, func() { late.Stop() })
+	})
+	return flight, func() { stop(); cancel() }
+}
+
+func (c *Client) request(ctx context.Context, req wire.Request, token string) (*http.Request, error) {
+	target := *c.base
+	target.Path, target.RawQuery = req.Path, req.Query.Encode()
+	var body io.Reader
+	if req.Body != nil {
+		body = bytes.NewReader(req.Body)
+	}
+	request, err := http.NewRequestWithContext(ctx, req.Method, target.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	request.GetBody = nil // nothing below may send it again
+	request.Header = http.Header{
+		wire.HeaderContentType: {wire.ContentType},
+		wire.HeaderRequested:   {wire.RequestedWith},
+		"Accept":               {wire.ContentType},
+		"User-Agent":           {"sftctl"},
+	}
+	if token != "" {
+		request.Header.Set(wire.HeaderToken, wire.BearerPrefix+token)
+	}
+	return request, nil
+}
+
+func (c *Client) roundTrip(request *http.Request) (wire.Reply, time.Duration, error) {
+	response, err := c.http.RoundTrip(request)
+	if err != nil {
+		return wire.Reply{}, 0, err
+	}
+	defer response.Body.Close() //nolint:errcheck // read to the end or given up
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		err = fmt.Errorf("the answer is longer than %d bytes", maxBody)
+	}
+	return wire.Reply{Status: response.StatusCode, Body: body}, retryAfter(response.Header), err
+}
+
+// retryAfter reads the header, in seconds or as a date; it was never seen from
+// the platform and is honoured when there.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 && seconds < 1<<20 {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(time.Until(at), 0)
+	}
+	return 0
+}
+
+// transportFault says what a failed exchange proves: without headers written
+// nothing was sent, with them anything may have happened.
+func transportFault(op wire.Op, wrote bool, flight, err error) error {
+	class := wire.Cut
+	switch {
+	case !wrote:
+		class = wire.NotSent
+	case errors.Is(flight, context.DeadlineExceeded):
+		class = wire.Deadline
+	}
+	return &wire.Fault{Op: op, Class: class, Err: err}
+}
+
+// evidence watches whether the headers of a request were written.
+type evidence struct {
+	wrote atomic.Bool
+	limit *time.Timer
+}
+
+// newEvidence starts the clock for the headers; cancel ends the exchange.
+func newEvidence(cancel context.CancelFunc) *evidence {
+	e := &evidence{}
+	e.limit = time.AfterFunc(writeLimit, func() {
+		if !e.wrote.Load() {
+			cancel()
+		}
+	})
+	return e
+}
+
+func (e *evidence) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{WroteHeaders: func() {
+		e.wrote.Store(true)
+		e.limit.Stop()
+	}}
+}
+
+func (e *evidence) stop() { e.limit.Stop() }
