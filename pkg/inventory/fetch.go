@@ -1,0 +1,226 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sftctl/pkg/fleet"
+)
+
+// Lister reads one page of a listing.
+type Lister interface {
+	Page(ctx context.Context, q fleet.Query) (fleet.Page, error)
+}
+
+// Options say what to list.
+type Options struct {
+	SIMs    bool // the SIM stock too
+	Unpaged bool // the platform is known to give everything at once
+	PerPage int  // rows to ask for in a page; 0 means 250, the most that was seen to work
+}
+
+// The bounds of a listing: one that changes under the reader is read again a
+// few times, and one without end is given up.
+const (
+	defaultPerPage = 250
+	maxPages       = 100_000
+	readings       = 3
+)
+
+// Fetch lists the account, whole or not at all: an error that is an
+// ErrIncomplete says that it could not be proved whole.
+func Fetch(ctx context.Context, on Lister, opts Options) (*Inventory, error) {
+	if opts.PerPage <= 0 {
+		opts.PerPage = defaultPerPage
+	}
+	calls := 0
+	endpoints, err := whole(ctx, on, opts, &calls, endpointList)
+	if err != nil {
+		return nil, err
+	}
+	var sims []fleet.SIM
+	if opts.SIMs {
+		if sims, err = whole(ctx, on, opts, &calls, simList); err != nil {
+			return nil, err
+		}
+	}
+	inv, err := New(endpoints, sims, opts.SIMs)
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrIncomplete, err)
+	}
+	inv.Pages = calls
+	return inv, nil
+}
+
+// listing is how rows of one kind are taken from a page and told apart.
+type listing[T any] struct {
+	list fleet.List
+	rows func(fleet.Page) []T
+	id   func(T) string
+}
+
+var endpointList = listing[fleet.Endpoint]{fleet.Endpoints,
+	func(p fleet.Page) []fleet.Endpoint { return p.Endpoints },
+	func(e fleet.Endpoint) string { return string(e.ID) }}
+
+var simList = listing[fleet.SIM]{fleet.SIMs,
+	func(p fleet.Page) []fleet.SIM { return p.SIMs },
+	func(s fleet.SIM) string { return s.ICCID.Key() }}
+
+// whole reads a listing until one reading is proved whole.
+func whole[T any](ctx context.Context, on Lister, opts Options, calls *int, l listing[T]) ([]T, error) {
+	var why string
+	for range readings {
+		r := reading[T]{listing: l, on: on, opts: opts, calls: calls, seen: map[string]int{}}
+		rows, err := r.read(ctx)
+		if err == nil && r.doubt == "" {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if why = r.doubt; !r.moving {
+			break
+		}
+	}
+	return nil, fleet.Kind(fleet.ErrIncomplete, fmt.Errorf(
+		"the listing of %s is not proved complete: %s; nothing was planned", l.list, why))
+}
+
+// reading is one pass over all pages of a listing.
+type reading[T any] struct {
+	listing[T]
+	on     Lister
+	opts   Options
+	calls  *int
+	seen   map[string]int // id to its place in out
+	out    []T
+	doubt  string // why it is not proved whole
+	moving bool   // because it changed meanwhile: another reading may succeed
+	pages  int    // what the first page said, and every other must say
+	total  int
+}
+
+func (r *reading[T]) page(ctx context.Context, page, perPage int) (fleet.Page, error) {
+	*r.calls++
+	p, err := r.on.Page(ctx, fleet.Query{List: r.list, Page: page, PerPage: perPage})
+	if err != nil {
+		return p, fmt.Errorf("listing %s, page %d: %w", r.list, page, err)
+	}
+	return p, nil
+}
+
+func (r *reading[T]) read(ctx context.Context) ([]T, error) {
+	if r.opts.Unpaged {
+		return r.unpaged(ctx)
+	}
+	for n := 1; n <= maxPages; n++ {
+		p, err := r.page(ctx, n, r.opts.PerPage)
+		if err != nil {
+			return nil, err
+		}
+		if n == 1 {
+			r.pages, r.total = p.Pages, p.Total
+		}
+		end, err := r.take(ctx, n, p)
+		if end || err != nil {
+			return r.out, err
+		}
+	}
+	r.doubt = fmt.Sprintf("there is no end after %d pages", maxPages)
+	return nil, nil
+}
+
+// take adds a page; it reports whether the reading is over.
+func (r *reading[T]) take(ctx context.Context, n int, p fleet.Page) (bool, error) {
+	rows := r.rows(p)
+	empty := len(rows) == 0
+	if !empty && (p.Pages != r.pages || p.Total != r.total) {
+		r.doubt, r.moving = fmt.Sprintf("its totals changed while it was read (page %d)", n), true
+		return true, nil
+	}
+	fresh, repeated := r.add(rows)
+	if !empty && fresh == 0 {
+		return true, r.judgeRepeat(ctx, n, len(rows))
+	}
+	if repeated > 0 { // rows shifted between pages: others may have slipped through
+		r.doubt, r.moving = fmt.Sprintf("%d rows of page %d were on earlier pages", repeated, n), true
+		return true, nil
+	}
+	return r.ended(n, empty), nil
+}
+
+func (r *reading[T]) add(rows []T) (fresh, repeated int) {
+	for _, row := range rows {
+		if _, ok := r.seen[r.id(row)]; ok {
+			repeated++
+			continue
+		}
+		r.seen[r.id(row)] = len(r.out)
+		r.out = append(r.out, row)
+		fresh++
+	}
+	return fresh, repeated
+}
+
+// ended says whether the listing is over after page n, and doubts it where the
+// totals say otherwise. A short page is no end.
+func (r *reading[T]) ended(n int, empty bool) bool {
+	switch {
+	case r.total >= 0 && len(r.out) > r.total:
+		r.doubt, r.moving = fmt.Sprintf("got %d rows, and only %s were promised", len(r.out), r.promised()), true
+		return true
+	case empty && (r.total > len(r.out) || r.total < 0 && r.pages >= n && r.pages > 1):
+		r.doubt, r.moving = fmt.Sprintf("page %d is empty after %d rows, and %s were promised", n, len(r.out), r.promised()), true
+		return true
+	case empty:
+		return true
+	case r.pages > 0 && n >= r.pages && r.total >= 0 && len(r.out) != r.total:
+		r.doubt, r.moving = fmt.Sprintf("got %d rows, and %s were promised", len(r.out), r.promised()), true
+		return true
+	}
+	return r.pages > 0 && n >= r.pages || r.total >= 0 && len(r.out) == r.total
+}
+
+func (r *reading[T]) promised() string {
+	if r.total >= 0 {
+		return fmt.Sprintf("%d rows", r.total)
+	}
+	return fmt.Sprintf("%d pages", r.pages)
+}
+
+// judgeRepeat decides about a page that holds nothing new: either the platform
+// ignores paging and has given everything, or it ignores only the page number
+// and most rows were never seen. It is taken as whole only if one row a page
+// brings the same rows, and their number is not a likely page size.
+func (r *reading[T]) judgeRepeat(ctx context.Context, n, count int) error {
+	single, err := r.page(ctx, 1, 1)
+	if err != nil {
+		return err
+	}
+	same := slices.EqualFunc(r.rows(single), r.out, func(a, b T) bool { return r.id(a) == r.id(b) })
+	switch {
+	case n != 2 || !same || r.total > len(r.out) || r.pages > 1:
+		r.doubt = fmt.Sprintf("page %d repeats earlier rows", n)
+	case count%10 == 0:
+		r.doubt = fmt.Sprintf("the platform ignores paging, and %d rows may be a full page; if it gives everything at once, say --listing unpaged", count)
+	}
+	return nil
+}
+
+func (r *reading[T]) unpaged(ctx context.Context) ([]T, error) {
+	*r.calls++
+	p, err := r.on.Page(ctx, fleet.Query{List: r.list})
+	if err != nil {
+		return nil, fmt.Errorf("listing %s: %w", r.list, err)
+	}
+	rows := r.rows(p)
+	if _, repeated := r.add(rows); repeated > 0 {
+		r.doubt = fmt.Sprintf("%d rows came twice", repeated)
+	}
+	if p.Total >= 0 && p.Total != len(rows) {
+		r.doubt = fmt.Sprintf("got %d rows, and %d were promised", len(rows), p.Total)
+	}
+	return r.out, nil
+}

@@ -1,0 +1,225 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sftctl/pkg/fleet"
+)
+
+// shop is a lister over a fixed number of endpoints, with the manners and bad
+// manners of paging.
+type shop struct {
+	rows     int
+	most     int  // rows on a page, whatever is asked for
+	total    bool // says totalCount
+	pages    bool // says totalNoOfPages
+	ignores  bool // gives everything whatever page is asked for
+	stuck    int  // gives only so many rows, whatever page is asked for
+	endless  bool // never an empty page: fresh rows for ever
+	before   func(s *shop, call int)
+	calls    int
+	fail     error
+	promised int // added to every total
+}
+
+func (s *shop) Page(_ context.Context, q fleet.Query) (fleet.Page, error) {
+	s.calls++
+	if s.before != nil {
+		s.before(s, s.calls)
+	}
+	if s.fail != nil {
+		return fleet.Page{}, s.fail
+	}
+	from, to := 0, s.rows
+	per := q.PerPage
+	if s.most > 0 {
+		per = min(per, s.most)
+	}
+	switch {
+	case q.Page == 0 || s.ignores:
+	case s.stuck > 0:
+		to = s.stuck
+	case s.endless:
+		from, to = (q.Page-1)*per, q.Page*per
+	default:
+		from, to = min((q.Page-1)*per, s.rows), min(q.Page*per, s.rows)
+	}
+	p := fleet.Page{Total: -1}
+	for i := from; i < to; i++ {
+		p.Endpoints = append(p.Endpoints, fleet.Endpoint{ID: fleet.ID(fmt.Sprint(1000 + i)), Fields: fleet.Fields{Name: fmt.Sprint("n", i)}})
+	}
+	if s.total {
+		p.Total = s.rows + s.promised
+	}
+	if s.pages {
+		p.Pages = (s.rows + s.promised + per - 1) / per
+	}
+	return p, nil
+}
+
+// Whatever the page size, the cap and the totals: a listing is whole or refused.
+func TestAListingIsWholeOrRefused(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := &shop{
+			rows:  rapid.IntRange(0, 60).Draw(rt, "rows"),
+			most:  rapid.IntRange(1, 20).Draw(rt, "cap"),
+			total: rapid.Bool().Draw(rt, "total"),
+			pages: rapid.Bool().Draw(rt, "pages"),
+		}
+		inv, err := Fetch(context.Background(), s, Options{PerPage: rapid.IntRange(1, 30).Draw(rt, "ask")})
+		if err != nil {
+			rt.Fatalf("an honest platform was refused: %v", err)
+		}
+		if len(inv.Endpoints) != s.rows {
+			rt.Fatalf("got %d rows, want %d", len(inv.Endpoints), s.rows)
+		}
+	})
+}
+
+func TestDoubtfulListingsAreRefused(t *testing.T) {
+	tests := []struct {
+		name string
+		shop shop
+		want string
+	}{
+		{"paging ignored, likely a full page", shop{rows: 250, ignores: true}, "may be a full page"},
+		{"the first page for ever", shop{rows: 500, stuck: 250}, "may be a full page"},
+		{"the first page for ever, an odd number", shop{rows: 500, stuck: 7, pages: true}, "repeats earlier rows"},
+		{"fewer rows than promised", shop{rows: 60, most: 20, total: true, promised: 5}, "were promised"},
+		{"more rows than promised", shop{rows: 60, most: 20, total: true, promised: -5}, "were promised"},
+		{"fewer pages than promised", shop{rows: 60, most: 20, pages: true, promised: 100}, "were promised"},
+		{"a row goes away between pages", shop{rows: 100, most: 10, total: true, before: func(s *shop, call int) { s.rows = 101 - call }}, "changed while it was read"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Fetch(t.Context(), &tt.shop, Options{})
+			if !errors.Is(err, fleet.ErrIncomplete) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %v that says %q", err, fleet.ErrIncomplete, tt.want)
+			}
+			if tt.shop.calls > 40 {
+				t.Errorf("got %d calls", tt.shop.calls)
+			}
+		})
+	}
+}
+
+func TestListingsThatIgnorePagingAndAreWhole(t *testing.T) {
+	for _, s := range []shop{{rows: 7, ignores: true}, {rows: 7, ignores: true, total: true}, {rows: 251, ignores: true}, {rows: 0, ignores: true}} {
+		inv, err := Fetch(t.Context(), &s, Options{})
+		if err != nil || len(inv.Endpoints) != s.rows {
+			t.Errorf("%d rows: got %v, %v", s.rows, inv, err)
+		}
+	}
+	s := shop{rows: 250, ignores: true}
+	if inv, err := Fetch(t.Context(), &s, Options{Unpaged: true}); err != nil || len(inv.Endpoints) != 250 || s.calls != 1 {
+		t.Errorf("unpaged: got %v after %d calls, %v", inv, s.calls, err)
+	}
+}
+
+// A change between pages is read again, and the second reading counts.
+func TestAListingThatSettlesIsReadAgain(t *testing.T) {
+	s := shop{rows: 100, most: 10, total: true, before: func(s *shop, call int) {
+		if call == 4 {
+			s.rows = 99
+		}
+	}}
+	inv, err := Fetch(t.Context(), &s, Options{})
+	if err != nil || len(inv.Endpoints) != 99 {
+		t.Errorf("got %v, %v", inv, err)
+	}
+}
+
+func TestAFailedPageIsNoEnd(t *testing.T) {
+	lost := errors.New("lost")
+	s := shop{rows: 100, most: 10, before: func(s *shop, call int) {
+		if call == 3 {
+			s.fail = lost
+		}
+	}}
+	if _, err := Fetch(t.Context(), &s, Options{}); !errors.Is(err, lost) || !strings.Contains(err.Error(), "page 3") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNewRefusesWhatContradictsItself(t *testing.T) {
+	if _, err := New([]fleet.Endpoint{{ID: "1"}, {ID: "1"}}, nil, false); err == nil {
+		t.Error("two endpoints with one id: got no error")
+	}
+	if _, err := New(nil, []fleet.SIM{{ICCID: "8932042000001234562"}, {ICCID: "8932042000001234562"}}, true); err == nil {
+		t.Error("one card twice: got no error")
+	}
+}
+
+func TestLookUps(t *testing.T) {
+	name := fleet.Fieldset(fleet.FieldName)
+	inv, err := New([]fleet.Endpoint{
+		{ID: "1", Fields: fleet.Fields{Name: "Zürich"}, Reported: name}, // composed
+		{ID: "2", Fields: fleet.Fields{Name: " Zu\u0308rich "}, Reported: name},
+		{ID: "3", Fields: fleet.Fields{Name: "b"}, Reported: name},
+		{ID: "4", Fields: fleet.Fields{Name: "Zürich"}, Reported: name},
+	}, []fleet.SIM{{ICCID: fleet.WithCheckDigit("8932042000001234562"), EndpointID: "3", Attached: true}}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, others := inv.ByName("Zürich")
+	if first == nil || first.ID != "1" || len(others) != 2 || others[0].ID != "2" || others[1].ID != "4" {
+		t.Errorf("by name: got %v and %v", first, others)
+	}
+	if e, ok := inv.ByID("3"); !ok || e.ICCID == "" || !e.Reported.Has(fleet.FieldICCID) {
+		t.Errorf("the SIM of an endpoint that does not report it: got %v", e)
+	}
+	if e, others := inv.ByICCID("8932042000001234562"); e == nil || e.ID != "3" || others != nil { // without the 20th digit
+		t.Errorf("by iccid: got %v", e)
+	}
+	if e, ok := inv.ByID("1"); !ok || e.ICCID != "" || !e.Reported.Has(fleet.FieldICCID) {
+		t.Errorf("an endpoint that no card names: got %v", e)
+	}
+	if e, _ := inv.ByName("nobody"); e != nil {
+		t.Errorf("got %v for a name that is not there", e)
+	}
+}
+
+func TestAnAttachedCardThatDoesNotSayToWhatLeavesDoubt(t *testing.T) {
+	inv, err := New([]fleet.Endpoint{{ID: "1"}}, []fleet.SIM{{ICCID: "8932042000001234562", Attached: true}}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inv.Endpoints[0].Reported.Has(fleet.FieldICCID) {
+		t.Error("the endpoint is taken to have no SIM, which nothing proves")
+	}
+}
+
+func TestResolve(t *testing.T) {
+	c := Catalogue{
+		fleet.RatePlans: {{ID: "1", Name: "Gold"}, {ID: "2", Name: "Silver"}, {ID: "3", Name: "Silver"}},
+		fleet.APNGroups: {{ID: "P1", Name: "iot"}},
+	}
+	good := []fleet.Spec{{Names: fleet.Names{Plan: " Gold ", APNGroup: "iot"}}, {Fields: fleet.Fields{PlanID: "9"}}}
+	if err := c.Resolve(good); err != nil || good[0].PlanID != "1" || good[0].APNGroupID != "P1" || good[1].PlanID != "9" || good[0].Names != (fleet.Names{}) {
+		t.Errorf("got %+v, %v", good, err)
+	}
+	bad := []fleet.Spec{{Names: fleet.Names{Plan: "Silver"}}, {Names: fleet.Names{Plan: "Bronze"}}, {Names: fleet.Names{Plan: "Bronze"}}}
+	err := c.Resolve(bad)
+	var problems fleet.Problems
+	if !errors.As(err, &problems) || len(problems) != 2 || !errors.Is(err, fleet.ErrInvalid) {
+		t.Fatalf("got %v, want two problems", err)
+	}
+	for i, want := range []string{`"Silver" is ambiguous, give the id of one of "Silver" (2), "Silver" (3)`, `"Bronze" is not in the account's catalogue`} {
+		if !strings.Contains(problems[i].Error(), want) {
+			t.Errorf("got %v, want %q in it", problems[i], want)
+		}
+	}
+}
+
+func TestALookUpThatFailsIsNoEmptyCatalogue(t *testing.T) {
+	lost := errors.New("lost")
+	if c, err := FetchCatalogue(t.Context(), &shop{fail: lost}, []fleet.List{fleet.RatePlans}); !errors.Is(err, lost) || c != nil {
+		t.Errorf("got %v, %v", c, err)
+	}
+}
