@@ -1,0 +1,272 @@
+package plan
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
+)
+
+// Options are what a plan needs besides the wanted and the found. Plan touches
+// no clock: the caller says when the listing was made.
+type Options struct {
+	ID        string
+	Created   time.Time
+	Tool      string
+	BaseURL   string
+	Account   string
+	Abilities fleet.Abilities
+	Limits    Limits
+	Rate      float64 // calls per second, for the estimate
+	// Products are the names of the SIM products by id, because cards report
+	// their product by name; a product that is not in it is not checked.
+	Products map[fleet.ID]string
+}
+
+// Build makes the plan that brings have to want. Same input, same plan. What
+// cannot be done is refused row by row; what is too much is marked in Blocked.
+// The error is an ErrPlan when the files are meant for another account.
+func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, error) {
+	if want.Account != "" && want.Account != opts.Account {
+		return nil, fleet.Kind(fleet.ErrPlan, fmt.Errorf("the files are for account %s, and this run is on %s", fleet.Quote(want.Account), fleet.Quote(opts.Account)))
+	}
+	b := &builder{have: have, opts: opts, protect: want.Protect}
+	p := &Plan{Header: Header{
+		ID: opts.ID, Created: opts.Created, Tool: opts.Tool, BaseURL: opts.BaseURL, Account: opts.Account, Dialect: opts.Abilities.Dialect,
+		Inputs: want.Inputs, Columns: want.Columns, Policies: want.Policies, Protect: want.Protect,
+		SIMs: have.HasSIMs, Live: len(have.Endpoints), Limits: opts.Limits,
+		Estimate: Estimate{Rate: opts.Rate, Reads: have.Pages},
+	}}
+	p.Tasks = b.tasks(want)
+	p.count(opts.Abilities)
+	p.Blocked = opts.Limits.Check(p.Counts)
+	return p, nil
+}
+
+type builder struct {
+	have    *inventory.Inventory
+	opts    Options
+	protect []fleet.Glob
+}
+
+func (b *builder) tasks(want *fleet.Fleet) []Task {
+	tasks := make([]Task, len(want.Specs))
+	sideBySide(len(tasks), func(i int) { tasks[i] = b.task(&want.Specs[i]) })
+	refuseSharedMatches(tasks)
+	return append(tasks, b.orphans(want)...)
+}
+
+// sideBySide does n pieces of work that do not depend on each other on all
+// processors.
+func sideBySide(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	parts := runtime.GOMAXPROCS(0)
+	for part := range parts {
+		wg.Go(func() {
+			for i := n * part / parts; i < n*(part+1)/parts; i++ {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// refuseSharedMatches refuses rows that turned out to mean one live endpoint,
+// one by its id and another by its name.
+func refuseSharedMatches(tasks []Task) {
+	first := make(map[*fleet.Endpoint]int, len(tasks))
+	for i := range tasks {
+		if tasks[i].Before == nil {
+			continue
+		}
+		j, taken := first[tasks[i].Before]
+		if !taken {
+			first[tasks[i].Before] = i
+			continue
+		}
+		for _, pair := range [][2]int{{i, j}, {j, i}} {
+			t, other := &tasks[pair[0]], tasks[pair[1]].Spec.Origin
+			t.Steps = nil
+			t.Refused = []string{fmt.Sprintf("endpoint %s is also meant by %s:%d", t.Before.ID, fleet.Printable(other.File), other.Line)}
+		}
+	}
+}
+
+func (b *builder) task(spec *fleet.Spec) Task {
+	t := Task{Spec: spec}
+	live, refusal := b.match(spec)
+	t.Before = live
+	switch {
+	case refusal != "":
+		t.refuse("%s", refusal)
+	case spec.State == fleet.StateAbsent:
+		b.remove(&t, "state absent is wanted")
+	case live == nil:
+		b.create(&t)
+	default:
+		b.change(&t)
+	}
+	return t
+}
+
+func (t *Task) refuse(format string, args ...any) {
+	t.Refused = append(t.Refused, fmt.Sprintf(format, args...))
+}
+
+func (t *Task) step(action fleet.Action, set fleet.Fields, format string, args ...any) {
+	t.Steps = append(t.Steps, Step{action, set, fmt.Sprintf(format, args...)})
+}
+
+// match finds the live endpoint that a row means: by id if it gives one, else
+// by its key, else by its previous name.
+func (b *builder) match(spec *fleet.Spec) (*fleet.Endpoint, string) {
+	switch {
+	case spec.ID != "":
+		live, ok := b.have.ByID(spec.ID)
+		if !ok && spec.State != fleet.StateAbsent {
+			return nil, fmt.Sprintf("there is no endpoint with id %s; leave endpointId out to match by %s", spec.ID, spec.Key)
+		}
+		return live, ""
+	case spec.Key == fleet.ByICCID:
+		return b.matchICCID(spec)
+	}
+	live, refusal := only(b.have.ByName(spec.Name))
+	if refusal != "" || spec.PreviousName == "" {
+		return live, refusal
+	}
+	old, refusal := only(b.have.ByName(spec.PreviousName))
+	if live != nil && old != nil && live != old {
+		return nil, fmt.Sprintf("both the new name (endpoint %s) and the previous name (endpoint %s) are live", live.ID, old.ID)
+	}
+	if live != nil {
+		return live, ""
+	}
+	return old, refusal
+}
+
+func (b *builder) matchICCID(spec *fleet.Spec) (*fleet.Endpoint, string) {
+	live, refusal := only(b.have.ByICCID(spec.ICCID))
+	if live != nil || refusal != "" || spec.Name == "" {
+		return live, refusal
+	}
+	if named, _ := b.have.ByName(spec.Name); named != nil {
+		return nil, fmt.Sprintf("no endpoint has this SIM, but the name is live (endpoint %s with iccid %s); key iccid does not move SIMs", named.ID, orNone(string(named.ICCID)))
+	}
+	return nil, ""
+}
+
+func only(live *fleet.Endpoint, others []*fleet.Endpoint) (*fleet.Endpoint, string) {
+	if len(others) == 0 {
+		return live, ""
+	}
+	ids := []string{string(live.ID)}
+	for _, e := range others {
+		ids = append(ids, string(e.ID))
+	}
+	return nil, fmt.Sprintf("%d live endpoints fit this row: %s; give endpointId, or remove those that should not be", len(ids), strings.Join(ids, ", "))
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+// create plans a new endpoint, or nothing of it: half an endpoint helps nobody.
+func (b *builder) create(t *Task) {
+	spec := t.Spec
+	if missing := b.opts.Abilities.Creates &^ spec.Given(); missing != 0 {
+		t.refuse("it is not on the platform, and a create needs %s: give it in the row, its group or the defaults", missing)
+	}
+	if spec.ICCID == "" && (spec.State == fleet.StateActive || spec.State == fleet.StateSuspended) {
+		t.refuse("state %s needs a SIM: give iccid", spec.State)
+	} else if spec.State == fleet.StateSuspended {
+		t.refuse("%s", activatedToSuspend)
+	}
+	iccid, refusal := b.card(spec, spec.SIMProductID)
+	if refusal != "" {
+		t.refuse("%s", refusal)
+	}
+	if len(t.Refused) > 0 {
+		return
+	}
+	set := spec.Fields
+	set.ICCID = ""
+	t.step(fleet.Create, set, "it is not on the platform")
+	if iccid != "" {
+		t.step(fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s is wanted", iccid)
+	}
+	if spec.State == fleet.StateActive {
+		t.step(fleet.Activate, fleet.Fields{}, "state active is wanted")
+	}
+}
+
+const activatedToSuspend = "state suspended is reached from active only, and nothing is activated (and billed) just to be suspended; use pre-active, or activate it first"
+
+// change plans what an endpoint that exists needs: values, SIM, state. What is
+// refused of one does not keep the others from being done.
+func (b *builder) change(t *Task) {
+	b.modify(t)
+	after, ok := b.swap(t)
+	if ok {
+		b.state(t, after)
+	}
+}
+
+// modify compares the managed values.
+func (b *builder) modify(t *Task) {
+	var set fleet.Fields
+	var reasons []string
+	for _, f := range [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct} {
+		want, have := t.Spec.Get(f), t.Before.Get(f)
+		switch {
+		case want == "" || equal(f, want, have) && t.Before.Reported.Has(f):
+		case !t.Before.Reported.Has(f):
+			t.refuse("the platform does not report %s, so it cannot be compared with %s", f, fleet.Quote(want))
+		case !b.opts.Abilities.Modifiable().Has(f):
+			t.refuse("%s is %s, want %s: it cannot be changed in place; correct the file, or make a new endpoint under another name", f, fleet.Quote(have), fleet.Quote(want))
+		case f == fleet.FieldName && b.protected(t):
+			t.refuse("it is protected, and would be renamed to %s", fleet.Quote(want))
+		default:
+			set.Set(f, want)
+			reasons = append(reasons, fmt.Sprintf("%s %s → %s", f, orNone(have), want))
+		}
+	}
+	if len(reasons) > 0 {
+		t.step(fleet.Modify, set, "%s", strings.Join(reasons, ", "))
+	}
+}
+
+func equal(f fleet.Field, want, have string) bool {
+	return want == have || f == fleet.FieldName && fleet.NameKey(want) == fleet.NameKey(have)
+}
+
+// protected says whether the endpoint may not be hurt, by its present name or
+// the one that it shall have.
+func (b *builder) protected(t *Task) bool {
+	return len(b.protect) > 0 && (t.Before != nil && fleet.MatchAny(b.protect, t.Before.Name) ||
+		t.Spec != nil && t.Spec.Name != "" && fleet.MatchAny(b.protect, t.Spec.Name))
+}
+
+// remove plans that an endpoint goes: its SIM first, because the platform
+// refuses to delete with one attached (assumed).
+func (b *builder) remove(t *Task, reason string) {
+	switch live := t.Before; {
+	case live == nil:
+		return
+	case b.protected(t):
+		t.refuse("it is protected, and would be deleted")
+		return
+	case !live.Reported.Has(fleet.FieldICCID):
+		t.refuse("the platform does not report whether it has a SIM, so it is not deleted")
+		return
+	case live.ICCID != "":
+		t.step(fleet.Delink, fleet.Fields{}, "a SIM (%s) is de-linked before a delete", live.ICCID)
+	}
+	t.step(fleet.Delete, fleet.Fields{}, "%s", reason)
+}

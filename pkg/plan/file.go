@@ -1,0 +1,185 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"sftctl/pkg/fleet"
+)
+
+// Format is the version of the plan file that this program writes and reads.
+const Format = 1
+
+const magic = "sftctl plan"
+
+// A plan file is JSON Lines: a header, a line for each task, and a trailer with
+// their number and a digest of all lines before it, so that a file that was cut
+// or edited is told from a whole one.
+type headerLine struct {
+	Kind   string `json:"kind"`
+	Format int    `json:"format"`
+	Header
+}
+
+type trailerLine struct {
+	Tasks  *int   `json:"tasks"`
+	SHA256 string `json:"sha256"`
+}
+
+// maxLine bounds a line of a plan file; longer ones are no plan of ours.
+const maxLine = 1 << 20
+
+// Write writes a plan file, task by task.
+func (p *Plan) Write(w io.Writer) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	lines := lineWriter{out, sha256.New()}
+	if err := lines.write(headerLine{magic, Format, p.Header}); err != nil {
+		return err
+	}
+	for i := range p.Tasks {
+		if err := lines.write(&p.Tasks[i]); err != nil {
+			return err
+		}
+	}
+	n := len(p.Tasks)
+	if err := lines.write(trailerLine{&n, hex.EncodeToString(lines.sum.Sum(nil))}); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+type lineWriter struct {
+	out *bufio.Writer
+	sum hash.Hash
+}
+
+func (l lineWriter) write(v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	l.sum.Write(data)
+	_, err = l.out.Write(data)
+	return err
+}
+
+// IsPlan says whether a file's beginning is that of a plan file.
+func IsPlan(beginning []byte) bool {
+	return bytes.HasPrefix(beginning, []byte(`{"kind":"`+magic+`"`))
+}
+
+// Read reads a plan file, task by task, and checks that it is whole. The error
+// is an ErrPlan that says what is wrong with it.
+func Read(r io.Reader) (*Plan, error) {
+	in := lineReader{bufio.NewReaderSize(r, 1<<16), sha256.New(), 0}
+	p, err := in.plan()
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrPlan, fmt.Errorf("plan file, line %d: %w; make a new plan", in.line, err))
+	}
+	return p, nil
+}
+
+type lineReader struct {
+	in   *bufio.Reader
+	sum  hash.Hash
+	line int
+}
+
+// next returns the next line and the digest of all lines before it.
+func (l *lineReader) next() (line []byte, before string, err error) {
+	l.line++
+	before = hex.EncodeToString(l.sum.Sum(nil))
+	for {
+		part, err := l.in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			l.sum.Write(line)
+			return line, before, nil
+		case len(line) > maxLine:
+			return nil, "", fmt.Errorf("the line is longer than %d bytes", maxLine)
+		case errors.Is(err, io.EOF):
+			return nil, "", errors.New("the file ends before its trailer, it was cut")
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, "", err
+		}
+	}
+}
+
+func (l *lineReader) plan() (*Plan, error) {
+	line, _, err := l.next()
+	if err != nil {
+		return nil, err
+	}
+	if !IsPlan(line) {
+		return nil, errors.New("this is not a plan file")
+	}
+	var format struct{ Format int }
+	if err := json.Unmarshal(line, &format); err != nil || format.Format != Format {
+		return nil, fmt.Errorf("format version %d, want %d", format.Format, Format)
+	}
+	var header headerLine
+	if err := decodeStrict(line, &header); err != nil {
+		return nil, err
+	}
+	p := &Plan{Header: header.Header}
+	return p, l.tasks(p)
+}
+
+func (l *lineReader) tasks(p *Plan) error {
+	for {
+		line, before, err := l.next()
+		if err != nil {
+			return err
+		}
+		if bytes.HasPrefix(line, []byte(`{"tasks":`)) {
+			return l.trailer(p, line, before)
+		}
+		var t Task
+		if err := decodeStrict(line, &t); err != nil {
+			return err
+		}
+		if t.Spec == nil && t.Before == nil {
+			return errors.New("a task is about nothing")
+		}
+		p.Tasks = append(p.Tasks, t)
+	}
+}
+
+func (l *lineReader) trailer(p *Plan, line []byte, before string) error {
+	var trailer trailerLine
+	if err := decodeStrict(line, &trailer); err != nil {
+		return err
+	}
+	switch {
+	case trailer.Tasks == nil || *trailer.Tasks != len(p.Tasks):
+		return fmt.Errorf("the trailer counts other tasks than the %d that are here", len(p.Tasks))
+	case !strings.EqualFold(trailer.SHA256, before):
+		return errors.New("the digest does not fit, the file was edited")
+	}
+	if _, err := l.in.ReadByte(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more after the trailer")
+	}
+	return nil
+}
+
+func decodeStrict(line []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more than one value on the line")
+	}
+	return nil
+}

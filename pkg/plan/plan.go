@@ -1,0 +1,279 @@
+// Package plan is the pure difference between the wanted and the found.
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"sftctl/pkg/fleet"
+)
+
+// Step is one change to one endpoint.
+type Step struct {
+	Action fleet.Action `json:"action"`
+	Set    fleet.Fields `json:"set,omitzero"` // what it sets
+	Reason string       `json:"reason"`       // why, for a person
+}
+
+// Task is all that happens to one endpoint, in order. A task without steps and
+// refusals is of an endpoint that is as it should be.
+type Task struct {
+	Spec    *fleet.Spec     `json:"spec,omitempty"`    // what is wanted; nil for an orphan
+	Before  *fleet.Endpoint `json:"before,omitempty"`  // what was found; nil when there was nothing
+	Steps   []Step          `json:"steps,omitempty"`   // what will be done
+	Refused []string        `json:"refused,omitempty"` // what will not be done, and why
+	Note    string          `json:"note,omitempty"`    // what a person should know besides
+}
+
+// Orphan says whether the task is about an endpoint that no file lists.
+func (t *Task) Orphan() bool { return t.Spec == nil }
+
+// Differs says whether the endpoint is not as it should be.
+func (t *Task) Differs() bool { return len(t.Steps) > 0 || len(t.Refused) > 0 || t.Orphan() }
+
+// Label is the name by which a person knows the task's endpoint.
+func (t *Task) Label() string {
+	switch {
+	case t.Spec != nil && t.Spec.Name != "":
+		return t.Spec.Name
+	case t.Before != nil && t.Before.Name != "":
+		return t.Before.Name
+	case t.Before != nil:
+		return string(t.Before.ID)
+	case t.Spec.ICCID != "":
+		return string(t.Spec.ICCID)
+	}
+	return string(t.Spec.ID)
+}
+
+// Changes are the task's steps in the words of a dialect's abilities.
+func (t *Task) Changes() []fleet.Change {
+	changes := make([]fleet.Change, len(t.Steps))
+	for i, s := range t.Steps {
+		changes[i] = fleet.Change{Action: s.Action, Fields: s.Set}
+	}
+	return changes
+}
+
+// Counts are what a plan comes to.
+type Counts struct {
+	Rows      int                  `json:"rows"`
+	Orphans   int                  `json:"orphans,omitempty"`
+	Change    int                  `json:"change"` // tasks with steps
+	Unchanged int                  `json:"unchanged"`
+	Refused   int                  `json:"refused"` // tasks with something refused
+	Steps     map[fleet.Action]int `json:"steps,omitempty"`
+	Calls     int                  `json:"calls"` // mutating calls that the steps take
+}
+
+// Step is the number of steps of a kind.
+func (c Counts) Step(a fleet.Action) int { return c.Steps[a] }
+
+// Estimate says what a plan costs.
+type Estimate struct {
+	Rate        float64       `json:"rate"`            // calls per second, 0 when not limited
+	Floor       time.Duration `json:"floor,omitempty"` // nanoseconds: the mutating calls at that rate
+	Reads       int           `json:"reads"`           // calls of one listing
+	Activations int           `json:"activations"`     // steps that may be billed
+}
+
+// Limits are the largest numbers of steps that a plan may hold; a negative one
+// is no limit. The zero Limits let nothing through that hurts.
+type Limits struct {
+	Deletes     int `json:"maxDeletes"`
+	Delinks     int `json:"maxDelinks"`
+	Suspends    int `json:"maxSuspends"`
+	Activations int `json:"maxActivations"`
+	Modifies    int `json:"maxModifies"`
+}
+
+// NoLimit is a limit that nothing exceeds.
+const NoLimit = -1
+
+// Header is what a plan says about itself.
+type Header struct {
+	ID       string         `json:"planId"`
+	Created  time.Time      `json:"created"` // of the listing that it rests on
+	Tool     string         `json:"tool"`
+	BaseURL  string         `json:"baseURL"`
+	Account  string         `json:"account"`
+	Dialect  string         `json:"dialect"`
+	Inputs   []fleet.Input  `json:"inputs"`
+	Columns  []string       `json:"columns,omitempty"`
+	Policies []fleet.Policy `json:"policies,omitempty"`
+	Protect  []fleet.Glob   `json:"protect,omitempty"`
+	SIMs     bool           `json:"sims,omitempty"` // whether the SIM stock was listed
+	Live     int            `json:"live"`           // endpoints found
+	Counts   Counts         `json:"counts"`
+	Limits   Limits         `json:"limits"`
+	Blocked  []string       `json:"blocked,omitempty"` // guards that refuse the plan
+	Estimate Estimate       `json:"estimate"`
+}
+
+// Plan is a header and its tasks: the rows in the order of the files, then the
+// orphans in the order of the listing.
+type Plan struct {
+	Header
+	Tasks []Task
+}
+
+// Fleet is what the plan's files said, as far as the plan keeps it.
+func (p *Plan) Fleet() *fleet.Fleet {
+	f := &fleet.Fleet{Policies: p.Policies, Protect: p.Protect, Columns: p.Columns, Inputs: p.Inputs}
+	for i := range p.Tasks {
+		if p.Tasks[i].Spec != nil {
+			f.Specs = append(f.Specs, *p.Tasks[i].Spec)
+		}
+	}
+	return f
+}
+
+// count fills in what follows from the tasks.
+func (p *Plan) count(abilities fleet.Abilities) {
+	c := Counts{Steps: map[fleet.Action]int{}}
+	for i := range p.Tasks {
+		t := &p.Tasks[i]
+		c.add(t)
+		if len(t.Steps) > 0 {
+			c.Calls += len(abilities.Calls(t.Changes()))
+		}
+	}
+	p.Counts = c
+	p.Estimate.Activations = c.Step(fleet.Activate)
+	if p.Estimate.Rate > 0 {
+		p.Estimate.Floor = time.Duration(float64(c.Calls) / p.Estimate.Rate * float64(time.Second)).Round(time.Second)
+	}
+}
+
+func (c *Counts) add(t *Task) {
+	if t.Orphan() {
+		c.Orphans++
+	} else {
+		c.Rows++
+	}
+	switch {
+	case len(t.Steps) > 0:
+		c.Change++
+	case len(t.Refused) == 0:
+		c.Unchanged++
+	}
+	if len(t.Refused) > 0 {
+		c.Refused++
+	}
+	for _, s := range t.Steps {
+		c.Steps[s.Action]++
+	}
+}
+
+// Check holds a plan's steps against limits and says, for each that is
+// exceeded, the exact number that would let the plan through.
+func (l Limits) Check(c Counts) []string {
+	guards := []struct {
+		action fleet.Action
+		flag   string
+		limit  int
+	}{
+		{fleet.Delete, "--max-deletes", l.Deletes},
+		{fleet.Delink, "--max-delinks", l.Delinks},
+		{fleet.Suspend, "--max-suspends", l.Suspends},
+		{fleet.Activate, "--max-activations", l.Activations},
+		{fleet.Modify, "--max-modifies", l.Modifies},
+	}
+	var blocked []string
+	for _, g := range guards {
+		if n := c.Step(g.action); g.limit >= 0 && n > g.limit {
+			blocked = append(blocked, fmt.Sprintf("the plan has %d %s steps, and at most %d are allowed; if they are meant, say %s %d", n, g.action, g.limit, g.flag, n))
+		}
+	}
+	return blocked
+}
+
+// Tighten returns the stricter of two limits in every respect: what was
+// approved with a plan can be narrowed later, never widened.
+func (l Limits) Tighten(m Limits) Limits {
+	return Limits{tighter(l.Deletes, m.Deletes), tighter(l.Delinks, m.Delinks), tighter(l.Suspends, m.Suspends),
+		tighter(l.Activations, m.Activations), tighter(l.Modifies, m.Modifies)}
+}
+
+func tighter(a, b int) int {
+	if a < 0 || b >= 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// Stale compares a task with what the same row comes to on a newer listing; it
+// returns what changed since, empty when the task may run as planned.
+func (t *Task) Stale(now *Task) string {
+	switch {
+	case (t.Before == nil) != (now.Before == nil):
+		if now.Before == nil {
+			return "the endpoint is gone since the plan"
+		}
+		return fmt.Sprintf("an endpoint %s has appeared since the plan", now.Before.ID)
+	case t.Before != nil && t.Before.ID != now.Before.ID:
+		return fmt.Sprintf("it was endpoint %s in the plan, and is %s now", t.Before.ID, now.Before.ID)
+	}
+	if changed := t.touchedChange(now); changed != "" {
+		return changed
+	}
+	same := func(a, b Step) bool { return a.Action == b.Action && a.Set == b.Set }
+	if !slices.EqualFunc(t.Steps, now.Steps, same) {
+		return "its steps would be others now: " + describe(now)
+	}
+	return ""
+}
+
+func describe(t *Task) string {
+	if len(t.Refused) > 0 {
+		return t.Refused[0]
+	}
+	if len(t.Steps) == 0 {
+		return "none"
+	}
+	text := ""
+	for i, s := range t.Steps {
+		if i > 0 {
+			text += ", "
+		}
+		text += s.Action.String()
+	}
+	return text
+}
+
+// touchedChange names a field that the task touches and that is not as it was.
+func (t *Task) touchedChange(now *Task) string {
+	if t.Before == nil {
+		return ""
+	}
+	for _, f := range fleet.AllFields {
+		if !t.touches().Has(f) {
+			continue
+		}
+		was, is := t.Before.Get(f), now.Before.Get(f)
+		if f == fleet.FieldStatus {
+			was, is = string(t.Before.Status), string(now.Before.Status)
+		}
+		if was != is {
+			return fmt.Sprintf("%s was %s in the plan, and is %s now", f, fleet.Quote(was), fleet.Quote(is))
+		}
+	}
+	return ""
+}
+
+// touches are the fields that a task's steps change or rest on.
+func (t *Task) touches() fleet.FieldSet {
+	var set fleet.FieldSet
+	for _, s := range t.Steps {
+		switch s.Action {
+		case fleet.Modify:
+			set |= s.Set.Given()
+		case fleet.Delete:
+			set |= fleet.Fieldset(fleet.FieldName, fleet.FieldICCID)
+		default:
+			set |= fleet.Fieldset(fleet.FieldICCID, fleet.FieldStatus)
+		}
+	}
+	return set
+}

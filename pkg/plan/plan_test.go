@@ -1,0 +1,464 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
+)
+
+var testAbilities = fleet.Abilities{
+	Dialect:  "endpointinfo",
+	Modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldName, fleet.FieldPlan, fleet.FieldAPNGroup)},
+	Creates:  fleet.Fieldset(fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldSIMProduct),
+}
+
+var everything = fleet.Fieldset(fleet.AllFields[:]...)
+
+const (
+	cardA = fleet.ICCID("8932042000001234562")
+	cardB = fleet.ICCID("8932990000010000030")
+	cardC = fleet.ICCID("8932990000010000105")
+)
+
+var noLimits = Limits{NoLimit, NoLimit, NoLimit, NoLimit, NoLimit}
+
+// world is what a test plans against.
+type world struct {
+	live    []fleet.Endpoint
+	sims    []fleet.SIM
+	protect []fleet.Glob
+	policy  fleet.Policy
+	limits  Limits
+}
+
+func (w world) build(t *testing.T, specs ...fleet.Spec) *Plan {
+	t.Helper()
+	sims := w.sims
+	for _, c := range []fleet.ICCID{cardA, cardB, cardC} {
+		if !slices.ContainsFunc(sims, func(s fleet.SIM) bool { return s.ICCID == c }) {
+			sims = append(sims, w.card(c))
+		}
+	}
+	have, err := inventory.New(w.live, sims, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := w.limits
+	if limits == (Limits{}) {
+		limits = noLimits
+	}
+	p, err := Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}}, have,
+		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// card is free unless a live endpoint has it.
+func (w world) card(c fleet.ICCID) fleet.SIM {
+	for _, e := range w.live {
+		if e.ICCID == c {
+			return fleet.SIM{ICCID: c, Status: fleet.SIMStatus(e.Status), EndpointID: e.ID, Attached: true, Product: "MFF2"}
+		}
+	}
+	return fleet.SIM{ICCID: c, Status: fleet.SIMReady, Product: "MFF2"}
+}
+
+func endpoint(id fleet.ID, name string, status fleet.Status, iccid fleet.ICCID) fleet.Endpoint {
+	return fleet.Endpoint{ID: id, Status: status, Reported: everything, Fields: fleet.Fields{Name: name, PlanID: "100234",
+		ServiceProfileID: "SP_1", APNGroupID: "PDP_1", SIMProductID: "7", ICCID: iccid}}
+}
+
+func spec(name string, state fleet.State, iccid fleet.ICCID) fleet.Spec {
+	return fleet.Spec{State: state, Origin: fleet.Origin{File: "f.csv", Line: 2}, Fields: fleet.Fields{Name: name, PlanID: "100234",
+		ServiceProfileID: "SP_1", APNGroupID: "PDP_1", SIMProductID: "7", ICCID: iccid}}
+}
+
+// did is a task in short: its steps, and "!" where something is refused.
+func did(t Task) string {
+	var parts []string
+	for _, s := range t.Steps {
+		parts = append(parts, s.Action.String())
+	}
+	if len(t.Refused) > 0 {
+		parts = append(parts, "!")
+	}
+	return strings.Join(parts, " ")
+}
+
+// Every wanted state from every live state, with the SIM that is there, none,
+// another one, and with the SIM to be cleared.
+func TestEveryChangeOfState(t *testing.T) {
+	const keep, none, give, swap, clear = "keeps its SIM", "has no SIM", "is given a SIM", "is given another SIM", "is to have no SIM"
+	states := []fleet.State{fleet.StateUnmanaged, fleet.StateActive, fleet.StatePreActive, fleet.StateSuspended, fleet.StateAbsent}
+	tests := []struct {
+		status fleet.Status
+		sim    string
+		want   [5]string // in the order of states
+	}{
+		{fleet.StatusPreActive, keep, [5]string{"", "activate", "", "!", "delink delete"}},
+		{fleet.StatusActive, keep, [5]string{"", "", "!", "suspend", "delink delete"}},
+		{fleet.StatusSuspended, keep, [5]string{"", "resume", "!", "", "delink delete"}},
+		{fleet.StatusPreActive, none, [5]string{"", "!", "", "!", "delete"}},
+		{fleet.StatusHold, none, [5]string{"", "!", "", "!", "delete"}},
+		{fleet.StatusPreActive, give, [5]string{"link", "link activate", "link", "!", "delete"}},
+		{fleet.StatusHold, give, [5]string{"link", "link activate", "link", "!", "delete"}},
+		{fleet.StatusActive, give, [5]string{"!", "!", "!", "!", "delete"}}, // Active without a SIM: a platform at odds with itself
+		{fleet.StatusPreActive, swap, [5]string{"delink link", "delink link activate", "delink link", "!", "delink delete"}},
+		{fleet.StatusActive, swap, [5]string{"delink link activate", "delink link activate", "delink link", "!", "delink delete"}},
+		{fleet.StatusSuspended, swap, [5]string{"!", "delink link activate", "delink link", "!", "delink delete"}},
+		{fleet.StatusPreActive, clear, [5]string{"delink", "delink !", "delink", "delink !", "delink delete"}},
+		{fleet.StatusActive, clear, [5]string{"delink", "delink !", "delink", "delink !", "delink delete"}},
+		{fleet.StatusHold, clear, [5]string{"", "!", "", "!", "delete"}},
+		{"Active-Test", keep, [5]string{"", "!", "!", "!", "delink delete"}},
+		{"Active-Test", swap, [5]string{"!", "delink link activate", "delink link", "!", "delink delete"}},
+	}
+	for _, tt := range tests {
+		for i, state := range states {
+			t.Run(fmt.Sprintf("%s %s to %q", tt.status, tt.sim, state), func(t *testing.T) {
+				has := cardA
+				if tt.sim == none || tt.sim == give || tt.status == fleet.StatusHold {
+					has = ""
+				}
+				w := world{live: []fleet.Endpoint{endpoint("1", "m", tt.status, has)}}
+				s := spec("m", state, map[string]fleet.ICCID{keep: cardA, give: cardB, swap: cardB}[tt.sim])
+				s.ClearSIM = tt.sim == clear
+				p := w.build(t, s)
+				if got := did(p.Tasks[0]); got != tt.want[i] {
+					t.Errorf("got %q (%v), want %q", got, p.Tasks[0].Refused, tt.want[i])
+				}
+			})
+		}
+	}
+}
+
+func TestCreate(t *testing.T) {
+	noPlan := spec("m", fleet.StateActive, cardA)
+	noPlan.PlanID, noPlan.SIMProductID = "", ""
+	tests := []struct {
+		name string
+		spec fleet.Spec
+		want string
+	}{
+		{"active with a SIM", spec("m", fleet.StateActive, cardA), "create link activate"},
+		{"pre-active with a SIM", spec("m", fleet.StatePreActive, cardA), "create link"},
+		{"pre-active without", spec("m", fleet.StatePreActive, ""), "create"},
+		{"no state managed", spec("m", fleet.StateUnmanaged, cardA), "create link"},
+		{"active without a SIM", spec("m", fleet.StateActive, ""), "!"},
+		{"suspended", spec("m", fleet.StateSuspended, cardA), "!"},
+		{"suspended without a SIM", spec("m", fleet.StateSuspended, ""), "!"},
+		{"absent", spec("m", fleet.StateAbsent, cardA), ""},
+		{"without rate plan and product", noPlan, "!"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := did(world{}.build(t, tt.spec).Tasks[0]); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+	p := world{}.build(t, spec("m", fleet.StateActive, cardA))
+	if set := p.Tasks[0].Steps[0].Set; set.ICCID != "" || set.Name != "m" || set.PlanID != "100234" || set.SIMProductID != "7" {
+		t.Errorf("create sets %+v", set)
+	}
+}
+
+func TestValuesThatDiffer(t *testing.T) {
+	live := endpoint("1", "m", fleet.StatusActive, cardA)
+	tests := []struct {
+		name   string
+		change func(s *fleet.Spec, e *fleet.Endpoint)
+		want   string
+	}{
+		{"nothing", func(*fleet.Spec, *fleet.Endpoint) {}, ""},
+		{"rate plan", func(s *fleet.Spec, _ *fleet.Endpoint) { s.PlanID = "100300" }, "modify"},
+		{"APN group where there is none", func(_ *fleet.Spec, e *fleet.Endpoint) { e.APNGroupID = "" }, "modify"},
+		{"a field that no row manages", func(s *fleet.Spec, e *fleet.Endpoint) { s.PlanID, e.PlanID = "", "other" }, ""},
+		{"service profile", func(s *fleet.Spec, _ *fleet.Endpoint) { s.ServiceProfileID = "SP_2" }, "!"},
+		{"SIM product", func(s *fleet.Spec, _ *fleet.Endpoint) { s.SIMProductID = "8" }, "!"},
+		{"service profile and rate plan", func(s *fleet.Spec, _ *fleet.Endpoint) { s.ServiceProfileID, s.PlanID = "SP_2", "9" }, "modify !"},
+		{"a field that is not reported", func(_ *fleet.Spec, e *fleet.Endpoint) { e.Reported &^= fleet.FieldSet(fleet.FieldAPNGroup) }, "!"},
+		{"an unmanaged field that is not reported", func(s *fleet.Spec, e *fleet.Endpoint) {
+			s.APNGroupID = ""
+			e.Reported &^= fleet.FieldSet(fleet.FieldAPNGroup)
+		}, ""},
+		{"a status that is not reported", func(_ *fleet.Spec, e *fleet.Endpoint) {
+			e.Status = ""
+			e.Reported &^= fleet.FieldSet(fleet.FieldStatus)
+		}, "!"},
+		{"the name in another Unicode form", func(s *fleet.Spec, e *fleet.Endpoint) { s.Name, e.Name = "Zürich", " Zu\u0308rich" }, ""},
+		{"the SIM without its last digit", func(s *fleet.Spec, e *fleet.Endpoint) { e.ICCID = fleet.WithCheckDigit(string(cardA)) }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, e := spec("m", fleet.StateActive, cardA), live
+			tt.change(&s, &e)
+			p := world{live: []fleet.Endpoint{e}}.build(t, s)
+			if got := did(p.Tasks[0]); got != tt.want {
+				t.Errorf("got %q (%v), want %q", got, p.Tasks[0].Refused, tt.want)
+			}
+		})
+	}
+}
+
+func TestMatching(t *testing.T) {
+	w := world{live: []fleet.Endpoint{
+		endpoint("1", "a", fleet.StatusActive, cardA), endpoint("2", "b", fleet.StatusPreActive, ""),
+		endpoint("3", "twin", fleet.StatusPreActive, ""), endpoint("4", "twin", fleet.StatusPreActive, ""),
+	}}
+	with := func(s fleet.Spec, change func(*fleet.Spec)) fleet.Spec { change(&s); return s }
+	tests := []struct {
+		name string
+		spec fleet.Spec
+		id   fleet.ID
+		want string
+	}{
+		{"by name", spec("b", fleet.StatePreActive, ""), "2", ""},
+		{"by id, which renames", with(spec("new", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.ID = "2" }), "2", "modify"},
+		{"an id that is not there", with(spec("new", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.ID = "99" }), "", "!"},
+		{"an id that is gone and shall be", with(spec("new", fleet.StateAbsent, ""), func(s *fleet.Spec) { s.ID = "99" }), "", ""},
+		{"a name that two have", spec("twin", fleet.StatePreActive, ""), "", "!"},
+		{"one of the two by id", with(spec("twin", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.ID = "4" }), "4", ""},
+		{"by its previous name", with(spec("c", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.PreviousName = "b" }), "2", "modify"},
+		{"by its new name when the previous is gone", with(spec("b", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.PreviousName = "old" }), "2", ""},
+		{"new and previous name both live", with(spec("a", fleet.StateActive, cardA), func(s *fleet.Spec) { s.PreviousName = "b" }), "", "!"},
+		{"neither name live", with(spec("c", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.PreviousName = "d" }), "", "create"},
+		{"by SIM, which renames", with(spec("c", fleet.StateActive, cardA), func(s *fleet.Spec) { s.Key = fleet.ByICCID }), "1", "modify"},
+		{"by a SIM that nobody has", with(spec("c", fleet.StateActive, cardB), func(s *fleet.Spec) { s.Key = fleet.ByICCID }), "", "create link activate"},
+		{"by a SIM that nobody has, and a name that is live", with(spec("b", fleet.StateActive, cardB), func(s *fleet.Spec) { s.Key = fleet.ByICCID }), "", "!"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			task := w.build(t, tt.spec).Tasks[0]
+			var id fleet.ID
+			if task.Before != nil {
+				id = task.Before.ID
+			}
+			if got := did(task); got != tt.want || id != tt.id {
+				t.Errorf("got %q on %q (%v), want %q on %q", got, id, task.Refused, tt.want, tt.id)
+			}
+		})
+	}
+	byID := spec("x", fleet.StatePreActive, "")
+	byID.ID = "2"
+	p := w.build(t, byID, spec("b", fleet.StatePreActive, ""))
+	if did(p.Tasks[0]) != "!" || did(p.Tasks[1]) != "!" {
+		t.Errorf("two rows that mean one endpoint: got %q and %q, want both refused", did(p.Tasks[0]), did(p.Tasks[1]))
+	}
+}
+
+func TestCardsAreChecked(t *testing.T) {
+	free := fleet.SIM{ICCID: cardB, Status: fleet.SIMReady, Product: "MFF2"}
+	with := func(change func(*fleet.SIM)) fleet.SIM { s := free; change(&s); return s }
+	tests := []struct {
+		name string
+		sim  fleet.SIM
+		want string
+	}{
+		{"free", free, "create link activate"},
+		{"attached, by its endpoint", with(func(s *fleet.SIM) { s.EndpointID = "9"; s.Attached = true }), "!"},
+		{"attached, to nobody knows whom", with(func(s *fleet.SIM) { s.Attached = true }), "!"},
+		{"active", with(func(s *fleet.SIM) { s.Status = fleet.SIMActive }), "!"},
+		{"of another product", with(func(s *fleet.SIM) { s.Product = "2FF" }), "!"},
+		{"of the product, by id", with(func(s *fleet.SIM) { s.Product = "7" }), "create link activate"},
+		{"of no known product", with(func(s *fleet.SIM) { s.Product = "" }), "create link activate"},
+		{"of another number", with(func(s *fleet.SIM) { s.ICCID = "8932990000019999999" }), "!"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			have, err := inventory.New(nil, []fleet.SIM{tt.sim}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := Build(&fleet.Fleet{Specs: []fleet.Spec{spec("m", fleet.StateActive, cardB)}}, have,
+				Options{Abilities: testAbilities, Limits: noLimits, Products: map[fleet.ID]string{"7": "MFF2"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := did(p.Tasks[0]); got != tt.want {
+				t.Errorf("got %q (%v), want %q", got, p.Tasks[0].Refused, tt.want)
+			}
+		})
+	}
+	// The platform's own form of the number is sent.
+	long := fleet.WithCheckDigit(string(cardB))
+	have, err := inventory.New(nil, []fleet.SIM{{ICCID: long, Status: fleet.SIMReady}}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Build(&fleet.Fleet{Specs: []fleet.Spec{spec("m", fleet.StateActive, cardB)}}, have, Options{Abilities: testAbilities, Limits: noLimits})
+	if err != nil || p.Tasks[0].Steps[1].Set.ICCID != long {
+		t.Errorf("got %v, %v, want to link %s", p.Tasks[0].Steps, err, long)
+	}
+}
+
+func TestProtectedEndpointsAreNotHurt(t *testing.T) {
+	w := world{live: []fleet.Endpoint{endpoint("1", "hospital-1", fleet.StatusActive, cardA)}, protect: []fleet.Glob{"hospital-*"}}
+	rename := spec("m", fleet.StateActive, cardA)
+	rename.ID = "1"
+	clearSIM := spec("hospital-1", fleet.StateUnmanaged, "")
+	clearSIM.ClearSIM = true
+	for name, s := range map[string]fleet.Spec{
+		"delete": spec("hospital-1", fleet.StateAbsent, ""), "suspend": spec("hospital-1", fleet.StateSuspended, cardA),
+		"swap": spec("hospital-1", fleet.StateActive, cardB), "clear": clearSIM, "rename": rename,
+	} {
+		if got := did(w.build(t, s).Tasks[0]); got != "!" {
+			t.Errorf("%s: got %q, want it refused", name, got)
+		}
+	}
+	other := spec("hospital-1", fleet.StateActive, cardA)
+	other.PlanID = "100300"
+	if got := did(w.build(t, other).Tasks[0]); got != "modify" {
+		t.Errorf("a new rate plan: got %q, want modify", got)
+	}
+}
+
+func TestOrphans(t *testing.T) {
+	live := []fleet.Endpoint{
+		endpoint("1", "m-1", fleet.StatusActive, cardA), endpoint("2", "m-2", fleet.StatusActive, cardB),
+		endpoint("3", "m-3", fleet.StatusHold, ""), endpoint("4", "other", fleet.StatusActive, cardC), endpoint("5", "m-hospital", fleet.StatusActive, ""),
+		endpoint("6", "m-twin", fleet.StatusHold, ""), endpoint("7", "m-twin", fleet.StatusHold, ""),
+	}
+	tests := map[fleet.Orphans][]string{
+		fleet.OrphansIgnore:  {"1 ", "twin !"},
+		fleet.OrphansReport:  {"1 ", "twin !", "2 ", "3 ", "5 "},
+		fleet.OrphansSuspend: {"1 ", "twin !", "2 suspend", "3 ", "5 !"},
+		fleet.OrphansDelete:  {"1 ", "twin !", "2 delink delete", "3 delete", "5 !"},
+	}
+	for orphans, want := range tests {
+		w := world{live: live, policy: fleet.Policy{File: "f.yaml", Scope: []fleet.Glob{"m-*"}, Orphans: orphans}, protect: []fleet.Glob{"*hospital*"}}
+		p := w.build(t, spec("m-1", fleet.StateActive, cardA), spec("m-twin", fleet.StatePreActive, ""))
+		var got []string
+		for _, task := range p.Tasks {
+			id := "twin"
+			if task.Before != nil {
+				id = string(task.Before.ID)
+			}
+			got = append(got, id+" "+did(task))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", orphans, diff)
+		}
+	}
+}
+
+func TestGuardsSayTheExactNumber(t *testing.T) {
+	live := []fleet.Endpoint{endpoint("1", "a", fleet.StatusActive, cardA), endpoint("2", "b", fleet.StatusActive, cardB), endpoint("3", "c", fleet.StatusActive, cardC)}
+	specs := []fleet.Spec{spec("a", fleet.StateAbsent, ""), spec("b", fleet.StateAbsent, ""), spec("c", fleet.StateSuspended, cardC)}
+	for _, tt := range []struct {
+		limits Limits
+		want   []string
+	}{
+		{Limits{Deletes: 2, Delinks: 2, Suspends: 1, Modifies: NoLimit}, nil},
+		{Limits{Deletes: 1, Delinks: 2, Suspends: 0}, []string{"--max-deletes 2", "--max-suspends 1"}},
+		{Limits{Deletes: NoLimit, Delinks: 1, Suspends: 9}, []string{"--max-delinks 2"}},
+	} {
+		p := world{live: live, limits: tt.limits}.build(t, specs...)
+		if len(p.Blocked) != len(tt.want) {
+			t.Errorf("%+v: got %v, want %v", tt.limits, p.Blocked, tt.want)
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.HasSuffix(p.Blocked[i], want) {
+				t.Errorf("%+v: got %q, want it to end in %q", tt.limits, p.Blocked[i], want)
+			}
+		}
+	}
+	if got := (Limits{5, NoLimit, 3, 0, NoLimit}).Tighten(Limits{NoLimit, 4, 9, 7, NoLimit}); got != (Limits{5, 4, 3, 0, NoLimit}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestEstimate(t *testing.T) {
+	p := world{}.build(t, spec("a", fleet.StateActive, cardA), spec("b", fleet.StateActive, cardB))
+	if p.Counts.Calls != 6 || p.Estimate.Floor.String() != "3s" || p.Estimate.Activations != 2 {
+		t.Errorf("got %d calls, %s, %d activations, want 6, 3s, 2", p.Counts.Calls, p.Estimate.Floor, p.Estimate.Activations)
+	}
+}
+
+func TestAnotherAccountIsRefused(t *testing.T) {
+	have, err := inventory.New(nil, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Build(&fleet.Fleet{Account: "acme"}, have, Options{Account: "other"}); !errors.Is(err, fleet.ErrPlan) {
+		t.Errorf("got %v, want %v", err, fleet.ErrPlan)
+	}
+}
+
+func TestStale(t *testing.T) {
+	base := endpoint("1", "m", fleet.StatusActive, cardA)
+	want := spec("m", fleet.StateActive, cardA)
+	want.PlanID = "100300"
+	build := func(live []fleet.Endpoint, s fleet.Spec) *Task { return &world{live: live}.build(t, s).Tasks[0] }
+	planned := build([]fleet.Endpoint{base}, want)
+	tests := []struct {
+		name  string
+		live  func(e *fleet.Endpoint)
+		stale bool
+	}{
+		{"the same", func(*fleet.Endpoint) {}, false},
+		{"a field that the task does not touch", func(e *fleet.Endpoint) { e.APNGroupID = "PDP_9"; want.APNGroupID = "" }, false},
+		{"the field that it touches", func(e *fleet.Endpoint) { e.PlanID = "9" }, true},
+		{"done meanwhile", func(e *fleet.Endpoint) { e.PlanID = "100300" }, true},
+		{"another endpoint of the name", func(e *fleet.Endpoint) { e.ID = "2" }, true},
+		{"suspended meanwhile, which changes its steps", func(e *fleet.Endpoint) { e.Status = fleet.StatusSuspended }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			live, s := base, want
+			tt.live(&live)
+			s.APNGroupID = ""
+			p := *planned
+			now := build([]fleet.Endpoint{live}, s)
+			if why := p.Stale(now); (why != "") != tt.stale {
+				t.Errorf("got %q, want stale %t", why, tt.stale)
+			}
+		})
+	}
+	if why := planned.Stale(build(nil, want)); why == "" {
+		t.Error("the endpoint is gone, and the task is not stale")
+	}
+	create := build(nil, want)
+	if why := create.Stale(planned); why == "" {
+		t.Error("the endpoint appeared, and the create is not stale")
+	}
+}
+
+// Order of rows must not matter for what is done to each.
+func TestOrderDoesNotMatter(t *testing.T) {
+	want, live, sims := largeFleet(400)
+	forward := buildOrdered(t, want.Specs, live, sims)
+	slices.Reverse(want.Specs)
+	slices.Reverse(live)
+	slices.Reverse(sims)
+	backward := buildOrdered(t, want.Specs, live, sims)
+	if diff := cmp.Diff(forward, backward); diff != "" {
+		t.Errorf("(-forward +backward):\n%s", diff)
+	}
+}
+
+func buildOrdered(t *testing.T, specs []fleet.Spec, live []fleet.Endpoint, sims []fleet.SIM) map[string]string {
+	t.Helper()
+	have, err := inventory.New(live, sims, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Build(&fleet.Fleet{Specs: specs}, have, benchOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for i := range p.Tasks {
+		got[p.Tasks[i].Label()] = fmt.Sprint(p.Tasks[i].Steps, p.Tasks[i].Refused)
+	}
+	return got
+}

@@ -1,0 +1,159 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"sftctl/pkg/fleet"
+)
+
+// card checks the SIM that a row wants to be linked against the stock, and
+// returns it in the platform's own form. A row that wants none gets none.
+func (b *builder) card(spec *fleet.Spec, product fleet.ID) (fleet.ICCID, string) {
+	if spec.ICCID == "" || !b.have.HasSIMs {
+		return spec.ICCID, ""
+	}
+	sim, ok := b.have.SIM(spec.ICCID)
+	if !ok {
+		return "", fmt.Sprintf("SIM %s is not in the account's stock; correct the number, or order the card", spec.ICCID)
+	}
+	if holder := b.holder(sim); holder != "" {
+		return "", fmt.Sprintf("SIM %s is linked to %s; de-link it there first", sim.ICCID, holder)
+	}
+	if sim.Status != fleet.SIMReady {
+		return "", fmt.Sprintf("SIM %s is %s, want %s", sim.ICCID, fleet.Quote(string(sim.Status)), fleet.SIMReady)
+	}
+	name, known := b.opts.Products[product]
+	if known && sim.Product != "" && !strings.EqualFold(sim.Product, name) && sim.Product != string(product) {
+		return "", fmt.Sprintf("SIM %s is of product %s, want %s (simProductId %s)", sim.ICCID, fleet.Quote(sim.Product), fleet.Quote(name), product)
+	}
+	return sim.ICCID, ""
+}
+
+// holder names the endpoint that a card is linked to, empty when it is free. A
+// card is free only if every sign says so.
+func (b *builder) holder(sim fleet.SIM) string {
+	if live, _ := b.have.ByICCID(sim.ICCID); live != nil {
+		return fmt.Sprintf("endpoint %s (%s)", live.ID, fleet.Quote(live.Name))
+	}
+	if live, ok := b.have.ByID(sim.EndpointID); ok {
+		return fmt.Sprintf("endpoint %s (%s)", live.ID, fleet.Quote(live.Name))
+	}
+	if sim.EndpointID != "" {
+		return fmt.Sprintf("endpoint %s, which is not in the listing", sim.EndpointID)
+	}
+	if sim.Attached {
+		return "an endpoint that the platform does not name"
+	}
+	return ""
+}
+
+// swap plans what happens to the SIM of an endpoint that exists. It returns
+// what the state is decided from; ok is false where nothing more should be
+// done, because the SIM that the state would need was refused.
+func (b *builder) swap(t *Task) (after situation, ok bool) {
+	spec, live := t.Spec, t.Before
+	now := situation{want: spec.State, status: live.Status, hasSIM: live.ICCID != ""}
+	if !spec.ClearSIM && spec.ICCID == "" {
+		return now, true
+	}
+	switch {
+	case !live.Reported.Has(fleet.FieldICCID):
+		t.refuse("the platform does not report its SIM, so nothing is linked or de-linked")
+	case spec.ClearSIM && live.ICCID == "", !spec.ClearSIM && live.ICCID != "" && live.ICCID.Equal(spec.ICCID):
+		return now, true
+	case spec.ClearSIM && b.protected(t):
+		t.refuse("it is protected, and SIM %s would be de-linked", live.ICCID)
+	case spec.ClearSIM:
+		t.step(fleet.Delink, fleet.Fields{}, "no SIM is wanted, it has %s", live.ICCID)
+		return situation{want: spec.State, status: fleet.StatusHold}, true
+	default:
+		return b.link(t)
+	}
+	return situation{}, false
+}
+
+// link plans the wanted card in the place of none or another.
+func (b *builder) link(t *Task) (after situation, ok bool) {
+	spec, live := t.Spec, t.Before
+	product := spec.SIMProductID
+	if live.Reported.Has(fleet.FieldSIMProduct) {
+		product = live.SIMProductID
+	}
+	iccid, refusal := b.card(spec, product)
+	want := spec.State
+	switch {
+	case refusal != "":
+	case live.ICCID == "" && !live.Status.Meets(fleet.StatePreActive):
+		refusal = fmt.Sprintf("it is %s without a SIM, and a SIM is linked to Pre-Active or Hold only", fleet.Quote(string(live.Status)))
+	case live.ICCID != "" && b.protected(t):
+		refusal = fmt.Sprintf("it is protected, and SIM %s would be de-linked", live.ICCID)
+	case live.ICCID != "":
+		want, refusal = afterSwap(spec.State, live.Status)
+	}
+	if refusal == "" && want == fleet.StateSuspended {
+		refusal = activatedToSuspend
+	}
+	if refusal != "" {
+		t.refuse("%s", refusal)
+		return situation{}, false
+	}
+	if live.ICCID != "" {
+		t.step(fleet.Delink, fleet.Fields{}, "SIM %s makes place for %s", live.ICCID, iccid)
+	}
+	t.step(fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s → %s", orNone(string(live.ICCID)), iccid)
+	return situation{want: want, status: fleet.StatusPreActive, hasSIM: true}, true
+}
+
+// afterSwap is the state in which a swap ends: the wanted one, or where none is
+// managed the one before.
+func afterSwap(want fleet.State, was fleet.Status) (fleet.State, string) {
+	if want != fleet.StateUnmanaged {
+		return want, ""
+	}
+	switch was {
+	case fleet.StatusActive:
+		return fleet.StateActive, ""
+	case fleet.StatusPreActive, fleet.StatusHold:
+		return fleet.StateUnmanaged, ""
+	}
+	return want, fmt.Sprintf("it is %s, and would not be so after its SIM is changed; say which state is wanted", fleet.Quote(string(was)))
+}
+
+// situation is what decides about the state of an endpoint.
+type situation struct {
+	want   fleet.State
+	status fleet.Status // once the SIM steps are done
+	hasSIM bool         // likewise
+}
+
+// state plans the step to the wanted state, or refuses what is not possible in
+// place. A SIM decides, not Pre-Active versus Hold alone: the documents
+// disagree about which of the two an endpoint without a SIM is in.
+func (b *builder) state(t *Task, s situation) {
+	if s.want == fleet.StateUnmanaged || s.status.Meets(s.want) {
+		return
+	}
+	idle := s.status.Meets(fleet.StatePreActive)
+	reason := fmt.Sprintf("state %s → %s", s.status, s.want)
+	switch {
+	case !t.Before.Reported.Has(fleet.FieldStatus):
+		t.refuse("the platform does not report its status, so state %s is not compared", s.want)
+	case s.want == fleet.StateActive && idle && s.hasSIM:
+		t.step(fleet.Activate, fleet.Fields{}, "%s", reason)
+	case s.want == fleet.StateActive && idle:
+		t.refuse("state active needs a SIM: give iccid")
+	case s.want == fleet.StateActive && s.status == fleet.StatusSuspended:
+		t.step(fleet.Resume, fleet.Fields{}, "%s", reason)
+	case s.want == fleet.StateSuspended && s.status == fleet.StatusActive && b.protected(t):
+		t.refuse("it is protected, and would be suspended")
+	case s.want == fleet.StateSuspended && s.status == fleet.StatusActive:
+		t.step(fleet.Suspend, fleet.Fields{}, "%s", reason)
+	case s.want == fleet.StateSuspended && idle:
+		t.refuse("%s", activatedToSuspend)
+	case s.want == fleet.StatePreActive && (s.status == fleet.StatusActive || s.status == fleet.StatusSuspended):
+		t.refuse("it is %s, and nothing goes back to pre-active in place; use suspended, or change the SIM", s.status)
+	default:
+		t.refuse("its status %s is not known, so state %s is not reached from it", fleet.Quote(string(s.status)), s.want)
+	}
+}
