@@ -1,0 +1,215 @@
+// Package apply does a plan.
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/plan"
+)
+
+// Platform is what a plan is done on.
+type Platform interface {
+	// Abilities say how steps become calls.
+	Abilities() fleet.Abilities
+	// Do sends one mutating call. It calls before right before it sends, and
+	// sends nothing when that fails.
+	Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply
+}
+
+// Options bound a run.
+type Options struct {
+	Workers  int             // tasks at a time, at least 1
+	Progress func(Completed) // told of every task that ends, from several goroutines; nil tells nobody
+	Stale    map[int]string  // tasks that may not run, by their place in the plan, with what changed since
+}
+
+// Completed is a task that has ended.
+type Completed struct {
+	Outcome fleet.Outcome
+	Calls   int // mutating calls that it made
+}
+
+// StepResult is what became of one step.
+type StepResult struct {
+	Action  fleet.Action
+	Outcome fleet.Outcome
+}
+
+// Result is what became of one task. Its zero value says that nobody reached
+// it.
+type Result struct {
+	Task     *plan.Task
+	Steps    []StepResult
+	Outcome  fleet.Outcome
+	ID       fleet.ID // the endpoint's id, as far as it is known
+	Verified bool     // a listing made after the run shows what was wanted
+	Err      error    // why it is not done
+	Code     string   // the platform's code of the last call
+	Attempts int      // requests that left this machine for it
+	Started  time.Time
+	Duration time.Duration // of its calls, together with the waits between them
+}
+
+// Workers says how many tasks must go on at a time to use every permit: calls
+// per second times the longest call, as far as the machine goes.
+func Workers(rate float64, callTimeout time.Duration) int {
+	const unpaced, most = 64, 512
+	if rate <= 0 {
+		return unpaced
+	}
+	return min(max(int(rate*callTimeout.Seconds()+0.5), 1), most)
+}
+
+// Run does the tasks that have steps, side by side, each task's steps in order.
+// A task that fails is a result; the error says why the run as a whole was cut
+// short. The results are in the order of the tasks, every task once.
+func Run(ctx context.Context, p *plan.Plan, on Platform, opts Options) ([]Result, error) {
+	if len(p.Blocked) > 0 {
+		return nil, fleet.Kind(fleet.ErrGuard, errors.New(p.Blocked[0]))
+	}
+	results := make([]Result, len(p.Tasks))
+	runCtx, halt := context.WithCancelCause(ctx)
+	defer halt(nil)
+	var g errgroup.Group
+	g.SetLimit(max(opts.Workers, 1))
+	r := runner{on: on, abilities: on.Abilities(), halt: halt, progress: opts.Progress}
+	for i := range results {
+		results[i] = planned(&p.Tasks[i])
+		if why, ok := opts.Stale[i]; ok {
+			results[i].markStale(why)
+			continue
+		}
+		if len(p.Tasks[i].Steps) == 0 || runCtx.Err() != nil {
+			continue
+		}
+		g.Go(func() error {
+			r.perform(runCtx, &results[i])
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return results, cutShort(ctx, runCtx)
+}
+
+// cutShort is why a run ended early, nil when it did not.
+func cutShort(ctx, runCtx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fleet.Kind(fleet.ErrStopped, fmt.Errorf("interrupted: %w", err))
+	}
+	if runCtx.Err() != nil {
+		return context.Cause(runCtx)
+	}
+	return nil
+}
+
+// planned is the result of a task before anything was done.
+func planned(t *plan.Task) Result {
+	r := Result{Task: t}
+	if t.Before != nil {
+		r.ID = t.Before.ID
+	}
+	for _, s := range t.Steps {
+		r.Steps = append(r.Steps, StepResult{Action: s.Action})
+	}
+	r.sum()
+	return r
+}
+
+// sum makes the outcome of the task from its steps and its refusals.
+func (r *Result) sum() {
+	out := fleet.Unchanged
+	for _, s := range r.Steps {
+		out = fleet.Worse(out, s.Outcome)
+	}
+	if len(r.Task.Refused) > 0 {
+		out = fleet.Worse(out, fleet.Refused)
+	}
+	r.Outcome = out
+	if r.Outcome == fleet.Refused && r.Err == nil {
+		r.Err = errors.Join(refusals(r.Task)...)
+	}
+}
+
+func refusals(t *plan.Task) []error {
+	var errs []error
+	for _, text := range t.Refused {
+		errs = append(errs, errors.New(text))
+	}
+	return errs
+}
+
+// markStale ends a task before it began, because its endpoint is not as it was
+// when it was planned.
+func (r *Result) markStale(why string) {
+	for i := range r.Steps {
+		r.Steps[i].Outcome = fleet.Stale
+	}
+	r.Err = errors.New(why)
+	r.sum()
+}
+
+type runner struct {
+	on        Platform
+	abilities fleet.Abilities
+	halt      context.CancelCauseFunc
+	progress  func(Completed)
+}
+
+// perform does the steps of one task, until one of them is not done.
+func (r *runner) perform(ctx context.Context, res *Result) {
+	began := time.Now()
+	calls := r.abilities.Calls(res.Task.Changes())
+	for n, call := range calls {
+		call.Begun = n > 0
+		call.EndpointID, call.Name = res.ID, res.Task.Label()
+		if ctx.Err() != nil || !r.call(ctx, res, call) {
+			break
+		}
+	}
+	res.sum()
+	res.finish(began)
+	if r.progress != nil {
+		r.progress(Completed{Outcome: res.Outcome, Calls: res.Attempts})
+	}
+}
+
+func (res *Result) finish(began time.Time) {
+	if !res.Started.IsZero() {
+		res.Duration = time.Since(began)
+	}
+}
+
+// call makes one call and books what came of it on the steps that it covers.
+// It reports whether the next call may follow.
+func (r *runner) call(ctx context.Context, res *Result, call fleet.Call) bool {
+	reply := r.on.Do(ctx, call, func() error { return nil })
+	if res.Started.IsZero() {
+		res.Started = reply.Started
+	}
+	res.Attempts += reply.Sends
+	if reply.Code != "" {
+		res.Code = reply.Code
+	}
+	for i := call.First; i < call.End; i++ {
+		res.Steps[i].Outcome = reply.Outcome
+	}
+	if reply.ID != "" {
+		res.ID = reply.ID
+	}
+	if reply.Fatal {
+		r.halt(reply.Err)
+	}
+	if reply.Outcome == fleet.Done {
+		return true
+	}
+	if reply.Outcome != fleet.NotAttempted || reply.Fatal {
+		res.Err = reply.Err
+	}
+	return false
+}

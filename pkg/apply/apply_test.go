@@ -1,0 +1,291 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/plan"
+)
+
+// fake answers calls by endpoint name and action.
+type fake struct {
+	mu       sync.Mutex
+	answer   func(call fleet.Call) fleet.Reply
+	calls    []fleet.Call
+	inFlight int
+	most     int
+	takes    time.Duration
+	folds    []fleet.Action
+}
+
+func (f *fake) Abilities() fleet.Abilities {
+	return fleet.Abilities{Modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan)}, Folds: f.folds}
+}
+
+func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply {
+	if err := before(); err != nil {
+		return fleet.Reply{Err: err, Fatal: true}
+	}
+	f.mu.Lock()
+	f.calls = append(f.calls, call)
+	f.inFlight++
+	f.most = max(f.most, f.inFlight)
+	f.mu.Unlock()
+	time.Sleep(f.takes)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.inFlight--
+	if f.answer != nil {
+		if reply := f.answer(call); reply.Outcome != fleet.NotAttempted || reply.Err != nil {
+			return reply
+		}
+	}
+	return fleet.Reply{Outcome: fleet.Done, ID: "id-" + fleet.ID(call.Name), Sends: 1, Started: time.Now()}
+}
+
+// onboarding is a plan of n creates with link and activate.
+func onboarding(n int) *plan.Plan {
+	p := &plan.Plan{}
+	for i := range n {
+		p.Tasks = append(p.Tasks, plan.Task{Spec: &fleet.Spec{Fields: fleet.Fields{Name: fmt.Sprint("m", i)}}, Steps: []plan.Step{
+			{Action: fleet.Create}, {Action: fleet.Link, Set: fleet.Fields{ICCID: "1"}}, {Action: fleet.Activate}}})
+	}
+	return p
+}
+
+func steps(r Result) string {
+	text := ""
+	for _, s := range r.Steps {
+		text += s.Action.String() + "=" + s.Outcome.String() + " "
+	}
+	return text
+}
+
+func TestStepsOfOneTaskGoInOrderAndTasksSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{takes: time.Second}
+		results, err := Run(t.Context(), onboarding(100), f, Options{Workers: 10})
+		if err != nil || len(f.calls) != 300 || f.most != 10 {
+			t.Fatalf("got %d calls, %d at a time, %v, want 300, 10", len(f.calls), f.most, err)
+		}
+		last := map[string]fleet.Action{}
+		for _, call := range f.calls {
+			if want := map[fleet.Action]fleet.Action{fleet.NoAction: fleet.Create, fleet.Create: fleet.Link, fleet.Link: fleet.Activate}[last[call.Name]]; call.Action != want {
+				t.Errorf("%s: got %s after %q", call.Name, call.Action, last[call.Name])
+			}
+			if begun := call.Action != fleet.Create; call.Begun != begun || (call.EndpointID != "") != begun {
+				t.Errorf("%s %s: begun %t with id %q", call.Name, call.Action, call.Begun, call.EndpointID)
+			}
+			last[call.Name] = call.Action
+		}
+		for i, r := range results {
+			if r.Outcome != fleet.Done || r.Task.Label() != fmt.Sprint("m", i) || r.Attempts != 3 || r.ID != fleet.ID(fmt.Sprint("id-m", i)) {
+				t.Errorf("result %d: got %+v", i, r)
+			}
+		}
+	})
+}
+
+func TestAFailedRowStopsNoOther(t *testing.T) {
+	no := errors.New("no")
+	for action, want := range map[fleet.Action]string{
+		fleet.Create:   "create=%s link=not-attempted activate=not-attempted ",
+		fleet.Link:     "create=done link=%s activate=not-attempted ",
+		fleet.Activate: "create=done link=done activate=%s ",
+	} {
+		for _, outcome := range []fleet.Outcome{fleet.Failed, fleet.Unknown} {
+			f := &fake{answer: func(call fleet.Call) fleet.Reply {
+				if call.Name == "m3" && call.Action == action {
+					return fleet.Reply{Outcome: outcome, Err: no, Sends: 1}
+				}
+				return fleet.Reply{}
+			}}
+			results, err := Run(t.Context(), onboarding(10), f, Options{Workers: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, r := range results {
+				if i != 3 && r.Outcome != fleet.Done {
+					t.Errorf("row %d: got %s", i, r.Outcome)
+				}
+			}
+			if got := steps(results[3]); got != fmt.Sprintf(want, outcome) || results[3].Outcome != outcome || !errors.Is(results[3].Err, no) {
+				t.Errorf("got %s, %s (%v), want %s", got, results[3].Outcome, results[3].Err, fmt.Sprintf(want, outcome))
+			}
+		}
+	}
+}
+
+func TestAFatalReplyStopsTheRunAndEveryRowIsAccountedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := fleet.Kind(fleet.ErrLogin, errors.New("login refused"))
+		f := &fake{takes: time.Second, answer: func(call fleet.Call) fleet.Reply {
+			if call.Name == "m5" {
+				return fleet.Reply{Outcome: fleet.NotAttempted, Err: refused, Fatal: true}
+			}
+			return fleet.Reply{}
+		}}
+		results, err := Run(t.Context(), onboarding(1000), f, Options{Workers: 4})
+		if !errors.Is(err, fleet.ErrLogin) {
+			t.Errorf("got %v, want %v", err, fleet.ErrLogin)
+		}
+		if len(results) != 1000 || len(f.calls) > 30 {
+			t.Errorf("got %d results after %d calls", len(results), len(f.calls))
+		}
+		for i, r := range results {
+			if r.Task == nil || len(r.Steps) != 3 {
+				t.Fatalf("row %d is not accounted for: %+v", i, r)
+			}
+			if i > 20 && r.Outcome != fleet.NotAttempted {
+				t.Errorf("row %d: got %s", i, r.Outcome)
+			}
+		}
+	})
+}
+
+func TestAnInterruptStartsNothingNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{takes: 10 * time.Second}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(15*time.Second, cancel)
+		results, err := Run(ctx, onboarding(100), f, Options{Workers: 5})
+		if !errors.Is(err, fleet.ErrStopped) || len(f.calls) != 10 {
+			t.Errorf("got %v after %d calls, want %v after 10", err, len(f.calls), fleet.ErrStopped)
+		}
+		if got := steps(results[0]); got != "create=done link=done activate=not-attempted " || results[0].Outcome != fleet.NotAttempted {
+			t.Errorf("the first row: got %s, %s", got, results[0].Outcome)
+		}
+	})
+}
+
+func TestFoldedStepsEndTogether(t *testing.T) {
+	f := &fake{folds: []fleet.Action{fleet.Link, fleet.Activate}, answer: func(call fleet.Call) fleet.Reply {
+		if call.Name == "m1" {
+			return fleet.Reply{Outcome: fleet.Unknown, Err: errors.New("cut"), Sends: 1}
+		}
+		return fleet.Reply{}
+	}}
+	results, err := Run(t.Context(), onboarding(2), f, Options{Workers: 1})
+	if err != nil || len(f.calls) != 2 {
+		t.Fatalf("got %d calls, %v, want 2", len(f.calls), err)
+	}
+	if steps(results[0]) != "create=done link=done activate=done " || steps(results[1]) != "create=unknown link=unknown activate=unknown " {
+		t.Errorf("got %s and %s", steps(results[0]), steps(results[1]))
+	}
+}
+
+func TestRefusedStaleAndUnchangedRows(t *testing.T) {
+	p := onboarding(2)
+	p.Tasks = append(p.Tasks, plan.Task{Spec: &fleet.Spec{}, Before: &fleet.Endpoint{ID: "9"}},
+		plan.Task{Spec: &fleet.Spec{}, Refused: []string{"no SIM"}},
+		plan.Task{Spec: &fleet.Spec{}, Refused: []string{"fixed"}, Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{PlanID: "1"}}}})
+	f := &fake{}
+	results, err := Run(t.Context(), p, f, Options{Workers: 2, Stale: map[int]string{0: "changed"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []fleet.Outcome{fleet.Stale, fleet.Done, fleet.Unchanged, fleet.Refused, fleet.Refused}
+	for i, r := range results {
+		if r.Outcome != want[i] {
+			t.Errorf("row %d: got %s, want %s", i, r.Outcome, want[i])
+		}
+	}
+	if got := steps(results[4]); got != "modify=done " || results[4].Err == nil {
+		t.Errorf("a refused row's other step: got %s, %v", got, results[4].Err)
+	}
+	if len(f.calls) != 4 {
+		t.Errorf("got %d calls, want 4: nothing for the stale row", len(f.calls))
+	}
+}
+
+func TestABlockedPlanIsNotRun(t *testing.T) {
+	p, f := onboarding(3), &fake{}
+	p.Blocked = []string{"too many"}
+	if _, err := Run(t.Context(), p, f, Options{Workers: 1}); !errors.Is(err, fleet.ErrGuard) || len(f.calls) != 0 {
+		t.Errorf("got %v after %d calls", err, len(f.calls))
+	}
+}
+
+func TestWorkersFollowFromTheRate(t *testing.T) {
+	for _, tt := range []struct {
+		rate    float64
+		timeout time.Duration
+		want    int
+	}{{1.8, 200 * time.Second, 360}, {0, 200 * time.Second, 64}, {100, 200 * time.Second, 512}, {0.001, time.Second, 1}, {2, 30 * time.Second, 60}} {
+		if got := Workers(tt.rate, tt.timeout); got != tt.want {
+			t.Errorf("rate %g, timeout %s: got %d, want %d", tt.rate, tt.timeout, got, tt.want)
+		}
+	}
+}
+
+// Verify: what a listing after the run proves about each outcome.
+func TestVerify(t *testing.T) {
+	live := &fleet.Endpoint{ID: "7"}
+	full := []plan.Step{{Action: fleet.Create}, {Action: fleet.Link}, {Action: fleet.Activate}}
+	tests := []struct {
+		name     string
+		before   []fleet.Outcome // of create, link, activate
+		after    plan.Task
+		want     string
+		outcome  fleet.Outcome
+		verified bool
+	}{
+		{"done and shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Done}, plan.Task{Before: live},
+			"create=done link=done activate=done ", fleet.Done, true},
+		{"done and not shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Done}, plan.Task{Before: live, Steps: full[2:]},
+			"create=done link=done activate=unknown ", fleet.Unknown, false},
+		{"unknown and shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Unknown}, plan.Task{Before: live},
+			"create=done link=done activate=done ", fleet.Done, true},
+		{"unknown and not shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Unknown}, plan.Task{Before: live, Steps: full[2:]},
+			"create=done link=done activate=unknown ", fleet.Unknown, false},
+		{"an unknown create that happened", []fleet.Outcome{fleet.Unknown, fleet.NotAttempted, fleet.NotAttempted}, plan.Task{Before: live, Steps: full[1:]},
+			"create=done link=not-attempted activate=not-attempted ", fleet.NotAttempted, false},
+		{"a create that happened twice", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Done}, plan.Task{Refused: []string{"2 live endpoints"}},
+			"create=unknown link=unknown activate=unknown ", fleet.Unknown, false},
+		{"failed", []fleet.Outcome{fleet.Done, fleet.Failed, fleet.NotAttempted}, plan.Task{Before: live, Steps: full[1:]},
+			"create=done link=failed activate=not-attempted ", fleet.Failed, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{}, Steps: full}}}
+			r := planned(&p.Tasks[0])
+			r.Attempts = 1
+			for i, o := range tt.before {
+				r.Steps[i].Outcome = o
+			}
+			r.sum()
+			tt.after.Spec = &fleet.Spec{}
+			results := []Result{r}
+			Verify(p, results, &plan.Plan{Tasks: []plan.Task{tt.after}})
+			if got := steps(results[0]); got != tt.want || results[0].Outcome != tt.outcome || results[0].Verified != tt.verified {
+				t.Errorf("got %s, %s, verified %t, want %s, %s, %t", got, results[0].Outcome, results[0].Verified, tt.want, tt.outcome, tt.verified)
+			}
+		})
+	}
+}
+
+func TestVerifyOrphansByTheirID(t *testing.T) {
+	orphan := func(id fleet.ID, steps ...plan.Step) plan.Task {
+		return plan.Task{Before: &fleet.Endpoint{ID: id}, Steps: steps}
+	}
+	del := plan.Step{Action: fleet.Delete}
+	p := &plan.Plan{Tasks: []plan.Task{orphan("1", del), orphan("2", del), orphan("3")}}
+	results := make([]Result, 3)
+	for i := range p.Tasks {
+		results[i] = planned(&p.Tasks[i])
+		for s := range results[i].Steps {
+			results[i].Steps[s].Outcome = fleet.Unknown
+		}
+		results[i].sum()
+	}
+	Verify(p, results, &plan.Plan{Tasks: []plan.Task{orphan("2", del)}})
+	if results[0].Outcome != fleet.Done || !results[0].Verified || results[1].Outcome != fleet.Unknown || results[2].Outcome != fleet.Unchanged {
+		t.Errorf("got %s, %s, %s, want done, unknown, unchanged", results[0].Outcome, results[1].Outcome, results[2].Outcome)
+	}
+}
