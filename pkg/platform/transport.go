@@ -142,7 +142,7 @@ func (c *Client) roundTrip(request *http.Request) (wire.Reply, time.Duration, er
 	if err != nil {
 		return wire.Reply{}, 0, err
 	}
-	defer response.Body.Close() //nolint:errcheck // read to the end or given up
+	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err == nil && len(body) > maxBody {
 		err = fmt.Errorf("the answer is longer than %d bytes", maxBody)

@@ -1,0 +1,44 @@
+# Everything a developer does here, each in one word.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
+HEY         = github.com/rakyll/hey@v0.1.5
+FUZZTIME   ?= 10s
+
+.PHONY: build test check demo bench fuzz golden clean
+
+build: ## the program, as bin/sftctl
+	go build -trimpath -o bin/sftctl .
+
+test: ## all tests, with the race detector
+	go test -race ./...
+
+check: ## format and linters; nothing may be found
+	@test -z "$$(gofmt -l .)" || { echo "gofmt:"; gofmt -l .; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go run $(ERRCHECK) -exclude .errcheck ./...
+
+demo: build ## the main job on 11,008 real sites, against a simulated platform
+	./samples/demo.sh bin/sftctl
+
+bench: build ## speed and memory, and the onboarding against a plain load generator
+	go test -run '^$$' -bench . -benchmem -benchtime 3x ./pkg/...
+	GOBIN=$(CURDIR)/bin go install $(HEY)
+	go test -run '^$$' -bench Onboard -benchtime 1x ./pkg/cli -hey $(CURDIR)/bin/hey -sftctl $(CURDIR)/bin/sftctl
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; grep -rl '^func Fuzz' --include='*_test.go' pkg | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$file); do \
+			echo "== $$target in $$file"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+golden: ## write the golden files anew; read the difference before you commit it
+	go test ./pkg/manifest ./pkg/report -update
+
+clean: ## what building, running and testing leave behind
+	rm -rf bin dist
+	rm -rf plans/*.plan
+	find reports -mindepth 1 -maxdepth 1 -type d ! -name example -exec rm -rf {} +

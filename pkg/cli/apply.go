@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/plan"
+	"sftctl/pkg/report"
+)
+
+type applyOptions struct {
+	connection
+	inputs
+	guards
+	yes     bool
+	full    bool
+	reports string
+}
+
+func newApply(env Env) *cobra.Command {
+	var o applyOptions
+	cmd := &cobra.Command{
+		Use:   "apply PLAN | FILE...",
+		Short: "Do a saved plan, or plan files and do that after a question",
+		Args:  someFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runApply(cmd.Context(), env, o, args)
+		},
+	}
+	o.connection.bind(cmd)
+	o.inputs.bind(cmd)
+	o.guards.bind(cmd)
+	f := cmd.Flags()
+	f.BoolVar(&o.yes, "yes", false, "do not ask; the guards hold all the same")
+	f.BoolVar(&o.full, "full", false, "list every change, not just the first")
+	f.StringVar(&o.reports, "reports", "reports", "`DIR` where runs report")
+	return cmd
+}
+
+func runApply(ctx context.Context, env Env, o applyOptions, args []string) error {
+	saved, err := planArgument(args)
+	if err != nil {
+		return err
+	}
+	var want *fleet.Fleet
+	if saved != nil {
+		want = saved.Fleet()
+	} else if want, err = o.inputs.read(env, args); err != nil {
+		return err
+	}
+	if saved == nil && !o.yes && !env.Terminal {
+		return fleet.Kind(fleet.ErrUsage, errors.New("nobody is at the terminal to approve: apply a saved plan, or say --yes"))
+	}
+	s, err := o.connection.open(env)
+	if err != nil {
+		return err
+	}
+	if s.real() {
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("apply works on --simulate and on loopback only, and %s is neither: until a run is journalled, a cut connection could leave calls that nobody accounts for", s.baseURL))
+	}
+	return errors.Join(doApply(ctx, env, o, s, want, saved), s.close())
+}
+
+// planArgument reads the plan file among the arguments, nil when they are
+// files to be planned.
+func planArgument(args []string) (*plan.Plan, error) {
+	for _, arg := range args {
+		if !isPlan(arg) {
+			continue
+		}
+		if len(args) > 1 {
+			return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s is a saved plan, and is applied by itself", arg))
+		}
+		return readPlan(arg)
+	}
+	return nil, nil
+}
+
+// doApply walks the line: plan, question, run, check, report.
+func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fleet.Fleet, saved *plan.Plan) error {
+	if saved != nil {
+		if err := s.owns(saved); err != nil {
+			return err
+		}
+		o.limits = saved.Limits.Tighten(o.limits)
+	}
+	p, l, err := s.planFiles(ctx, want, o.limits)
+	if err != nil {
+		return err
+	}
+	var stale map[int]string
+	if saved != nil {
+		if err := errors.Join(blocked(saved), stricter(saved, o.limits)); err != nil {
+			return err
+		}
+		stale = apply.Refresh(saved, p)
+		p = saved
+	} else {
+		if err := report.PlanText(env.Stdout, p, o.full); err != nil {
+			return err
+		}
+		if err := errors.Join(blocked(p), approve(env, o.yes, p)); err != nil {
+			return err
+		}
+	}
+	run := s.run(ctx, env, p, stale)
+	s.check(ctx, run, want, l)
+	return finish(env, o.reports, run)
+}
+
+// stricter holds a saved plan against the limits of the moment.
+func stricter(p *plan.Plan, limits plan.Limits) error {
+	if refused := limits.Check(p.Counts); len(refused) > 0 {
+		return fleet.Kind(fleet.ErrGuard, errors.New(refused[0]))
+	}
+	return nil
+}
+
+// owns refuses a plan that was made for another platform or account.
+func (s *session) owns(p *plan.Plan) error {
+	if p.BaseURL != s.baseURL || p.Account != s.account {
+		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("the plan is for account %s at %s, and this run is for %s at %s",
+			fleet.Quote(p.Account), fleet.Printable(p.BaseURL), fleet.Quote(s.account), s.baseURL))
+	}
+	if have := s.client.Abilities().Dialect; p.Dialect != have {
+		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("the plan is in dialect %s, and this run is in %s", fleet.Quote(p.Dialect), have))
+	}
+	return nil
+}
+
+// approve asks before anything changes: a yes, and the number where endpoints
+// will be deleted.
+func approve(env Env, yes bool, p *plan.Plan) error {
+	if yes || p.Counts.Calls == 0 {
+		return nil
+	}
+	word, ask := "yes", "type yes"
+	if n := p.Counts.Step(fleet.Delete); n > 0 {
+		word, ask = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
+	}
+	_, _ = fmt.Fprintf(env.Stderr, "%d endpoints will change in %d calls; to go on, %s: ", p.Counts.Change, p.Counts.Calls, ask)
+	answer, _ := bufio.NewReader(env.Stdin).ReadString('\n')
+	if strings.TrimSpace(answer) != word {
+		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))
+	}
+	return nil
+}
+
+// run does the plan; tasks that are stale are not begun.
+func (s *session) run(ctx context.Context, env Env, p *plan.Plan, stale map[int]string) *report.Run {
+	run := &report.Run{ID: newID(time.Now()), Plan: p, Started: time.Now(), Simulated: s.simulated, Tool: version()}
+	progress := watch(env, p)
+	run.Results, run.Cut = apply.Run(ctx, p, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: stale})
+	progress.stop()
+	return run
+}
+
+// check holds the results against what the platform shows after the run, for
+// which the account is listed again where something was sent.
+func (s *session) check(ctx context.Context, run *report.Run, want *fleet.Fleet, l look) {
+	run.Doubt = s.verify(ctx, run, want, l)
+	run.Mutations, run.Reads, run.Ended = s.mutations(), s.reads(), time.Now()
+}
+
+func (s *session) verify(ctx context.Context, run *report.Run, want *fleet.Fleet, l look) error {
+	if s.mutations() > 0 {
+		again, err := s.list(ctx, want)
+		if err != nil {
+			return fmt.Errorf("the results could not be verified: %w", err)
+		}
+		l.have = again
+	}
+	after, err := s.build(want, l, run.Plan.Limits)
+	if err != nil {
+		return err
+	}
+	apply.Verify(run.Plan, run.Results, after)
+	return nil
+}
+
+// finish writes the reports, prints the summary and makes the exit code.
+func finish(env Env, reports string, run *report.Run) error {
+	outcome := runError(run)
+	run.Exit = exitCode(context.Background(), outcome)
+	dir := filepath.Join(reports, run.ID)
+	var failed error
+	for name, write := range run.Files() {
+		failed = errors.Join(failed, writeFile(filepath.Join(dir, name), write))
+	}
+	if err := run.WriteText(env.Stdout); err != nil {
+		failed = errors.Join(failed, fleet.Kind(fleet.ErrIO, err))
+	}
+	say(env.Stderr, "reported in %s", dir)
+	return errors.Join(outcome, failed)
+}

@@ -1,0 +1,113 @@
+// Package cli is the command line: flags, streams and exit codes.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"sftctl/pkg/fleet"
+)
+
+// Env is what the program gets from outside: nothing else is read.
+type Env struct {
+	Args     []string // without the program's name
+	Stdin    io.Reader
+	Stdout   io.Writer // data
+	Stderr   io.Writer // talk
+	Getenv   func(string) (string, bool)
+	Terminal bool // a person sits at Stdin and Stderr
+}
+
+// System is the environment of a real process.
+func System() Env {
+	return Env{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv,
+		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
+	}
+}
+
+// Signals returns a context that ends with the first SIGINT or SIGTERM; the
+// second one ends the process as if nobody listened.
+func Signals(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case s := <-came:
+			signal.Stop(came)
+			cancel(&interrupted{s.(syscall.Signal)})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(came); cancel(nil) }
+}
+
+type interrupted struct{ signal syscall.Signal }
+
+func (i *interrupted) Error() string { return "interrupted by " + i.signal.String() }
+
+// Main runs the program and returns its exit code. A command that fails says
+// why on Stderr.
+func Main(ctx context.Context, env Env) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			// The value may hold what must not be printed; the stack says where.
+			say(env.Stderr, "sftctl: internal error (%T) in %s\n%s", r, version(), debug.Stack())
+			code = exitInternal
+		}
+	}()
+	root := newRoot(env)
+	root.SetArgs(env.Args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	err := root.ExecuteContext(ctx)
+	complain(env.Stderr, err)
+	return exitCode(ctx, err)
+}
+
+func newRoot(env Env) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sftctl",
+		Short:         "Bring a fleet of SIM endpoints to the state that a file describes",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fleet.Kind(fleet.ErrUsage, err) })
+	var config configFlags
+	config.bind(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return config.layer(env, cmd) }
+	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newDrift(env), newExport(env),
+		newSimulator(env), newVersion(env))
+	return root
+}
+
+// say prints talk; nothing can be done about a stream that is closed.
+func say(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format+"\n", args...)
+}
+
+// someFiles asks for at least one argument.
+func someFiles(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return nil
+	}
+	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s: no file is given, want one or more YAML or CSV files, or - for standard input", cmd.CommandPath()))
+}
+
+// noArguments asks for none.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s takes no arguments, got %s", cmd.CommandPath(), fleet.Quote(args[0])))
+}

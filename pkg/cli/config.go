@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+
+	"sftctl/pkg/fleet"
+)
+
+// configFlags are the flags that say where the others get their values from.
+type configFlags struct {
+	file    string
+	profile string
+}
+
+func (c *configFlags) bind(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	f.StringVar(&c.file, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/sftctl/config.yaml)")
+	f.StringVar(&c.profile, "profile", "", "`NAME` of a profile in the configuration")
+}
+
+// layer gives every flag that was not set on the command line its value from
+// the environment, else from the configuration's profile, else from the
+// configuration; what is left keeps its default.
+func (c *configFlags) layer(env Env, cmd *cobra.Command) error {
+	for _, own := range []string{"config", "profile"} {
+		if err := fromEnv(env, cmd.Flags().Lookup(own)); err != nil {
+			return err
+		}
+	}
+	settings, err := c.read(env, cmd)
+	if err != nil {
+		return err
+	}
+	var problems fleet.Problems
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if err := fromEnv(env, f); err != nil {
+			problems = append(problems, err)
+		} else if err := settings.apply(f); err != nil {
+			problems = append(problems, err)
+		}
+	})
+	if len(problems) > 0 {
+		return fleet.Kind(fleet.ErrUsage, errors.Join(problems...))
+	}
+	return nil
+}
+
+// envName is the environment's name of a flag: --max-deletes is
+// SFTCTL_MAX_DELETES.
+func envName(flag string) string {
+	return "SFTCTL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func fromEnv(env Env, f *pflag.Flag) error {
+	if f == nil || f.Changed || f.Name == "help" {
+		return nil
+	}
+	text, ok := env.Getenv(envName(f.Name))
+	if !ok || text == "" {
+		return nil
+	}
+	if err := f.Value.Set(text); err != nil {
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("environment %s: %w", envName(f.Name), err))
+	}
+	f.Changed = true
+	return nil
+}
+
+// settings are the values of a configuration file by flag name.
+type settings struct {
+	file   string
+	values map[string]string
+}
+
+func (s settings) apply(f *pflag.Flag) error {
+	text, ok := s.values[f.Name]
+	if !ok || f.Changed {
+		return nil
+	}
+	if err := f.Value.Set(text); err != nil {
+		return fmt.Errorf("%s: %s: %w", s.file, f.Name, err)
+	}
+	f.Changed = true
+	return nil
+}
+
+// read reads the configuration. One that was not named may be missing.
+func (c *configFlags) read(env Env, cmd *cobra.Command) (settings, error) {
+	path, named := c.file, c.file != ""
+	if !named {
+		path = filepath.Join(userDir(env, "XDG_CONFIG_HOME", ".config"), "sftctl", "config.yaml")
+	}
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named && c.profile == "":
+		return settings{}, nil
+	case err != nil:
+		return settings{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("configuration: %w", err))
+	}
+	values, err := parseConfig(data, c.profile, cmd.Root())
+	if err != nil {
+		return settings{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s: %w", path, err))
+	}
+	return settings{path, values}, nil
+}
+
+// parseConfig reads flag names with their values, and a map of profiles of the
+// same, whose values win.
+func parseConfig(data []byte, profile string, root *cobra.Command) (map[string]string, error) {
+	var file struct {
+		Profiles map[string]map[string]string `yaml:"profiles"`
+		Values   map[string]string            `yaml:",inline"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	values := map[string]string{}
+	for name, value := range file.Values {
+		values[name] = value
+	}
+	if chosen, ok := file.Profiles[profile]; ok {
+		for name, value := range chosen {
+			values[name] = value
+		}
+	} else if profile != "" {
+		return nil, fmt.Errorf("there is no profile %s, want %s", fleet.Quote(profile), fleet.Alternatives(sortedKeys(file.Profiles)))
+	}
+	return values, checkNames(values, root)
+}
+
+// checkNames refuses settings that are no flag of any command.
+func checkNames(values map[string]string, root *cobra.Command) error {
+	known := map[string]bool{}
+	for _, cmd := range append(root.Commands(), root) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+		cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	}
+	for _, name := range sortedKeys(values) {
+		if !known[name] {
+			return fmt.Errorf("unknown setting %s, want the name of a flag without its dashes (passwords do not belong here: name a password-file)", fleet.Quote(name))
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// userDir is one of the user's directories by the XDG rules.
+func userDir(env Env, variable, below string) string {
+	if dir, ok := env.Getenv(variable); ok && filepath.IsAbs(dir) {
+		return dir
+	}
+	home, _ := env.Getenv("HOME")
+	return filepath.Join(home, below)
+}

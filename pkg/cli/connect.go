@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/pace"
+	"sftctl/pkg/platform"
+	"sftctl/pkg/wire"
+)
+
+// connection is which platform a command speaks to, as whom and how fast.
+type connection struct {
+	url, username, passwordFile   string
+	targetAccount, account        string
+	dialect, stock, stateDir      string
+	simulate, loginAgain          bool
+	listing, parallelism          string
+	rate                          float64
+	callTimeout, grace, maxOutage time.Duration
+}
+
+func (c *connection) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.url, "url", "https://sft.bics.com", "`URL` of the platform")
+	f.StringVar(&c.username, "username", "", "`NAME` to log in with; the password comes from SFTCTL_PASSWORD or --password-file")
+	f.StringVar(&c.passwordFile, "password-file", "", "`FILE` that holds the password and that only you can read")
+	f.StringVar(&c.targetAccount, "target-account", "", "`ID` of the account that a reseller acts as")
+	f.StringVar(&c.account, "account", "", "`NAME` of the account (default the target account, else the user name)")
+	f.StringVar(&c.dialect, "dialect", wire.DialectNames()[0], "`NAME` of the platform's dialect: "+fleet.Alternatives(wire.DialectNames()))
+	f.BoolVar(&c.simulate, "simulate", false, "work on a simulated platform inside this program, which remembers its state")
+	f.StringVar(&c.stock, "stock", "", "`FILE` with the simulated platform's SIMs and catalogue; each is a platform of its own")
+	f.StringVar(&c.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
+	f.BoolVar(&c.loginAgain, "login-again", false, "try a password again that the platform refused")
+	f.StringVar(&c.listing, "listing", "paged", "how the platform lists: paged or unpaged (it gives everything at once)")
+	f.Float64Var(&c.rate, "rate", 1.8, "calls per second; the platform allows about 2 (0: no limit)")
+	f.StringVar(&c.parallelism, "parallelism", "auto", "tasks at a time; auto follows from rate and call timeout")
+	f.DurationVar(&c.callTimeout, "call-timeout", wire.LongDeadline, "how long to wait for one call; the platform may take 180s")
+	f.DurationVar(&c.grace, "grace", platform.DefaultGrace, "how long calls in flight may go on after an interrupt")
+	f.DurationVar(&c.maxOutage, "max-outage", platform.DefaultMaxOutage, "give up when every call is throttled for longer than this")
+}
+
+// session is a connection that is set up.
+type session struct {
+	client    *platform.Client
+	purse     *pace.Purse
+	account   string
+	baseURL   string
+	simulated bool
+	unpaged   bool
+	workers   int
+	rate      float64
+	close     func() error // keeps the simulated platform's state
+}
+
+// open sets a connection up; it sends nothing.
+func (c *connection) open(env Env) (*session, error) {
+	dialect, workers, err := c.check()
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrUsage, err)
+	}
+	dir, err := stateDir(env, c.stateDir)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, unpaged: c.listing == "unpaged",
+		purse: pace.New(c.rate), close: func() error { return nil }}
+	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect, Purse: s.purse,
+		Parallel: workers, CallTimeout: c.callTimeout, Grace: c.grace, MaxOutage: c.maxOutage,
+		Refusals: refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}}
+	if c.simulate {
+		err = c.embed(dir, s, &opts)
+	} else {
+		opts.Password, err = c.password(env)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.account = firstOf(c.targetAccount, c.account, opts.Username)
+	s.client, err = platform.New(opts)
+	return s, err
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func (c *connection) check() (wire.Dialect, int, error) {
+	var problems []error
+	dialect, ok := wire.DialectByName(c.dialect)
+	if !ok {
+		problems = append(problems, fmt.Errorf("--dialect: unknown dialect %s, want %s", fleet.Quote(c.dialect), fleet.Alternatives(wire.DialectNames())))
+	}
+	if c.listing != "paged" && c.listing != "unpaged" {
+		problems = append(problems, fmt.Errorf("--listing: got %s, want paged or unpaged", fleet.Quote(c.listing)))
+	}
+	if c.rate < 0 || c.rate > 1e6 || c.rate != c.rate {
+		problems = append(problems, fmt.Errorf("--rate: got %g, want calls per second, or 0 for no limit", c.rate))
+	}
+	if c.stock != "" && !c.simulate {
+		problems = append(problems, errors.New("--stock goes with --simulate"))
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--call-timeout", c.callTimeout}, {"--grace", c.grace}, {"--max-outage", c.maxOutage}} {
+		if d.value <= 0 {
+			problems = append(problems, fmt.Errorf("%s: got %s, want more than nothing", d.flag, d.value))
+		}
+	}
+	workers := apply.Workers(c.rate, c.callTimeout)
+	if c.parallelism != "auto" {
+		n, err := strconv.Atoi(c.parallelism)
+		if err != nil || n < 1 || n > 4096 {
+			problems = append(problems, fmt.Errorf("--parallelism: got %s, want auto or a number from 1 to 4096", fleet.Quote(c.parallelism)))
+		}
+		workers = n
+	}
+	return dialect, workers, errors.Join(problems...)
+}
+
+// password reads the password from the environment or a file that nobody else
+// can read. There is no flag for it: arguments are visible to everybody.
+func (c *connection) password(env Env) (platform.Secret, error) {
+	if text, ok := env.Getenv("SFTCTL_PASSWORD"); ok && text != "" {
+		return platform.NewSecret(text), nil
+	}
+	if c.passwordFile == "" {
+		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, errors.New("no password: set SFTCTL_PASSWORD, or name a --password-file (or try it out with --simulate)"))
+	}
+	info, err := os.Stat(c.passwordFile)
+	if err != nil {
+		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--password-file: %w", err))
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--password-file %s: mode is %04o, want 0600: run chmod 600 on it", c.passwordFile, info.Mode().Perm()))
+	}
+	data, err := os.ReadFile(c.passwordFile)
+	if err != nil {
+		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--password-file: %w", err))
+	}
+	return platform.NewSecret(strings.TrimRight(string(data), "\r\n")), nil
+}
+
+// real says whether a session reaches beyond this machine.
+func (s *session) real() bool {
+	if s.simulated {
+		return false
+	}
+	u, err := url.Parse(s.baseURL)
+	return err != nil || !platform.Loopback(u)
+}
+
+// mutations and reads count the requests that left this machine.
+func (s *session) mutations() int64 { return s.sum(wire.Op.Mutates) }
+
+func (s *session) reads() int64 { return s.sum(func(op wire.Op) bool { return !op.Mutates() }) }
+
+func (s *session) sum(pick func(wire.Op) bool) int64 {
+	var n int64
+	for _, op := range wire.Ops() {
+		if pick(op) {
+			n += s.client.Sent(op)
+		}
+	}
+	return n
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/plan"
+	"sftctl/pkg/report"
+)
+
+type planOptions struct {
+	connection
+	inputs
+	guards
+	out      string // where to save the plan, by its id in plans when empty
+	plans    string // the folder of plans
+	save     bool
+	detailed bool // exit 2 when live differs
+	full     bool
+}
+
+func (o *planOptions) bindShared(cmd *cobra.Command) {
+	o.connection.bind(cmd)
+	o.inputs.bind(cmd)
+	o.guards.bind(cmd)
+	cmd.Flags().BoolVar(&o.full, "full", false, "list every change, not just the first")
+}
+
+func newPlan(env Env) *cobra.Command {
+	o := planOptions{save: true}
+	cmd := &cobra.Command{
+		Use:   "plan FILE...",
+		Short: "Show what it takes to bring live to the files, and save it; nothing is changed",
+		Args:  someFiles,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return runPlan(cmd.Context(), env, o, files)
+		},
+	}
+	o.bindShared(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&o.out, "out", "o", "", "save the plan as `FILE` (default by its id in --plans)")
+	f.StringVar(&o.plans, "plans", "plans", "`DIR` where plans are saved")
+	f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when live differs from the files")
+	return cmd
+}
+
+func newDrift(env Env) *cobra.Command {
+	o := planOptions{detailed: true}
+	cmd := &cobra.Command{
+		Use:   "drift FILE...",
+		Short: "Say whether live differs from the files: exit 2 when it does, 0 when not",
+		Args:  someFiles,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return runPlan(cmd.Context(), env, o, files)
+		},
+	}
+	o.bindShared(cmd)
+	return cmd
+}
+
+func runPlan(ctx context.Context, env Env, o planOptions, files []string) error {
+	want, err := o.inputs.read(env, files)
+	if err != nil {
+		return err
+	}
+	s, err := o.connection.open(env)
+	if err != nil {
+		return err
+	}
+	p, _, err := s.planFiles(ctx, want, o.limits)
+	if err := errors.Join(err, s.close()); err != nil {
+		return err
+	}
+	if err := report.PlanText(env.Stdout, p, o.full); err != nil {
+		return err
+	}
+	if o.save {
+		path, err := savePlan(p, o.plans, o.out)
+		if err != nil {
+			return err
+		}
+		say(env.Stderr, "saved as %s", path)
+	}
+	return planError(p, o.detailed)
+}
+
+// planError is what a plan comes to as an exit code.
+func planError(p *plan.Plan, detailed bool) error {
+	if err := blocked(p); err != nil {
+		return err
+	}
+	if !detailed {
+		return nil
+	}
+	for i := range p.Tasks {
+		if p.Tasks[i].Differs() {
+			return errDiffers
+		}
+	}
+	return nil
+}

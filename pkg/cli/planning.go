@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
+	"sftctl/pkg/plan"
+)
+
+// guards are the flags that bound what a plan may do.
+type guards struct{ limits plan.Limits }
+
+func (g *guards) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&g.limits.Deletes, "max-deletes", 0, "the most endpoints that may be deleted")
+	f.IntVar(&g.limits.Delinks, "max-delinks", 0, "the most SIMs that may be de-linked")
+	f.IntVar(&g.limits.Suspends, "max-suspends", 0, "the most endpoints that may be suspended")
+	f.IntVar(&g.limits.Activations, "max-activations", plan.NoLimit, "the most endpoints that may be activated, which may be billed (-1: no limit)")
+	f.IntVar(&g.limits.Modifies, "max-modifies", plan.NoLimit, "the most endpoints that may be modified (-1: no limit)")
+}
+
+// newID names a plan or a run: UTC time and four characters.
+func newID(now time.Time) string {
+	const letters = "abcdefghjkmnpqrstuvwxyz23456789"
+	tail := make([]byte, 4)
+	_, _ = rand.Read(tail) // it never fails
+	for i := range tail {
+		tail[i] = letters[int(tail[i])%len(letters)]
+	}
+	return now.UTC().Format("20060102T150405Z") + "-" + string(tail)
+}
+
+// look is what the platform says that a plan needs: look-ups first, because
+// they are few and may refuse, then the listings.
+type look struct {
+	have     *inventory.Inventory
+	products map[fleet.ID]string
+	at       time.Time
+}
+
+// look asks the platform and resolves the names in want.
+func (s *session) look(ctx context.Context, want *fleet.Fleet) (look, error) {
+	catalogue, err := inventory.FetchCatalogue(ctx, s.client, inventory.Needed(want.Specs))
+	if err != nil {
+		return look{}, err
+	}
+	if err := catalogue.Resolve(want.Specs); err != nil {
+		return look{}, err
+	}
+	products := map[fleet.ID]string{}
+	for _, entry := range catalogue[fleet.SIMProducts] {
+		products[entry.ID] = entry.Name
+	}
+	at := time.Now()
+	have, err := s.list(ctx, want)
+	return look{have, products, at}, err
+}
+
+// list lists the account, its SIMs too where a row manages one.
+func (s *session) list(ctx context.Context, want *fleet.Fleet) (*inventory.Inventory, error) {
+	return inventory.Fetch(ctx, s.client, inventory.Options{SIMs: managesSIMs(want.Specs), Unpaged: s.unpaged})
+}
+
+func managesSIMs(specs []fleet.Spec) bool {
+	for i := range specs {
+		if specs[i].ICCID != "" || specs[i].ClearSIM {
+			return true
+		}
+	}
+	return false
+}
+
+// build makes a plan of files and what the platform said.
+func (s *session) build(want *fleet.Fleet, l look, limits plan.Limits) (*plan.Plan, error) {
+	return plan.Build(want, l.have, plan.Options{
+		ID: newID(l.at), Created: l.at.UTC().Truncate(time.Second), Tool: version(), BaseURL: s.baseURL, Account: s.account,
+		Abilities: s.client.Abilities(), Limits: limits, Rate: s.rate, Products: l.products,
+	})
+}
+
+// planFiles reads files and plans them against live.
+func (s *session) planFiles(ctx context.Context, want *fleet.Fleet, limits plan.Limits) (*plan.Plan, look, error) {
+	l, err := s.look(ctx, want)
+	if err != nil {
+		return nil, l, err
+	}
+	p, err := s.build(want, l, limits)
+	return p, l, err
+}
+
+// savePlan saves a plan under its id.
+func savePlan(p *plan.Plan, dir, path string) (string, error) {
+	if path == "" {
+		path = filepath.Join(dir, p.ID+".plan")
+	}
+	if err := writeFile(path, p.Write); err != nil {
+		return "", fmt.Errorf("saving the plan: %w", err)
+	}
+	return path, nil
+}
+
+// blocked is the error of a plan that a guard refuses.
+func blocked(p *plan.Plan) error {
+	if len(p.Blocked) == 0 {
+		return nil
+	}
+	return fleet.Kind(fleet.ErrGuard, fmt.Errorf("the plan is refused: %s", p.Blocked[0]))
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/plan"
+	"sftctl/pkg/report"
+)
+
+const heartbeat = 30 * time.Second
+
+// progress tells how far a run is: a bar on a terminal, else a line every half
+// minute.
+type progress struct {
+	env    Env
+	total  int
+	began  time.Time
+	done   atomic.Int64
+	failed atomic.Int64
+	calls  atomic.Int64
+	bar    *progressbar.ProgressBar
+	quit   chan struct{}
+	ended  chan struct{}
+}
+
+func watch(env Env, p *plan.Plan) *progress {
+	w := &progress{env: env, total: p.Counts.Change, began: time.Now(), quit: make(chan struct{}), ended: make(chan struct{})}
+	if env.Terminal && w.total > 0 {
+		w.bar = progressbar.NewOptions(w.total, progressbar.OptionSetWriter(env.Stderr), progressbar.OptionSetDescription("applying"),
+			progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionSetItsString("calls"), progressbar.OptionClearOnFinish())
+	}
+	go w.beat()
+	return w
+}
+
+// beat speaks at intervals until the run ends.
+func (w *progress) beat() {
+	defer close(w.ended)
+	interval := heartbeat
+	if w.bar != nil {
+		interval = time.Second
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.quit:
+			return
+		case <-ticker.C:
+			w.tell()
+		}
+	}
+}
+
+func (w *progress) tell() {
+	done, took := int(w.done.Load()), time.Since(w.began)
+	rate := float64(w.calls.Load()) / took.Seconds()
+	var left time.Duration
+	if done > 0 {
+		left = time.Duration(float64(took) / float64(done) * float64(w.total-done))
+	}
+	text := report.Progress(done, w.total, int(w.failed.Load()), rate, left)
+	if w.bar != nil {
+		w.bar.Describe(text)
+		return
+	}
+	say(w.env.Stderr, "%s", text)
+}
+
+// completed is told of every task that ends.
+func (w *progress) completed(c apply.Completed) {
+	w.done.Add(1)
+	w.calls.Add(int64(c.Calls))
+	if c.Outcome != fleet.Done {
+		w.failed.Add(1)
+	}
+	if w.bar != nil {
+		_ = w.bar.Add(1)
+	}
+}
+
+func (w *progress) stop() {
+	close(w.quit)
+	<-w.ended
+	if w.bar != nil {
+		_ = w.bar.Finish()
+	}
+}

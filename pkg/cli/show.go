@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/plan"
+	"sftctl/pkg/report"
+)
+
+type showOptions struct {
+	format string
+	full   bool
+}
+
+func newShow(env Env) *cobra.Command {
+	var o showOptions
+	cmd := &cobra.Command{
+		Use:   "show PLAN",
+		Short: "Print a saved plan again",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s takes one plan file, got %d arguments", cmd.CommandPath(), len(args)))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return runShow(env, o, args[0]) },
+	}
+	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&o.full, "full", false, "list every change, not just the first")
+	return cmd
+}
+
+func runShow(env Env, o showOptions, path string) error {
+	if o.format != "text" && o.format != "json" {
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--format: got %s, want text or json", fleet.Quote(o.format)))
+	}
+	p, err := readPlan(path)
+	if err != nil {
+		return err
+	}
+	if o.format == "text" {
+		return report.PlanText(env.Stdout, p, o.full)
+	}
+	out := json.NewEncoder(env.Stdout)
+	out.SetIndent("", "  ")
+	return out.Encode(struct {
+		plan.Header
+		Tasks []plan.Task `json:"tasks"`
+	}{p.Header, p.Tasks})
+}
+
+func readPlan(path string) (*plan.Plan, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, openError(err)
+	}
+	defer f.Close()
+	p, err := plan.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// openError tells a file that is not there, which is bad input, from a machine
+// that fails.
+func openError(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fleet.Kind(fleet.ErrInvalid, err)
+	}
+	return fleet.Kind(fleet.ErrIO, err)
+}
+
+// isPlan says whether a file is a plan, by how it begins, not by its name.
+func isPlan(path string) bool {
+	if path == "-" {
+		return false
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	beginning := make([]byte, 64)
+	n, _ := io.ReadFull(f, beginning)
+	return plan.IsPlan(bytes.TrimSpace(beginning[:n]))
+}

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/platform"
+	"sftctl/pkg/simulator"
+)
+
+// embed puts a simulated platform in the place of the network. Each stock file
+// is a platform of its own, whose state is kept in the state directory. Its
+// address is in a domain that never resolves, so that a plan made on it cannot
+// reach anything real.
+func (c *connection) embed(dir string, s *session, opts *platform.Options) error {
+	world := "built-in"
+	if c.stock != "" {
+		path, err := filepath.Abs(c.stock)
+		if err != nil {
+			return fleet.Kind(fleet.ErrUsage, err)
+		}
+		sum := sha256.Sum256([]byte(path))
+		world = hex.EncodeToString(sum[:4])
+	}
+	state := filepath.Join(dir, "simulator", world+".json")
+	sim, err := loadSimulator(state, c.stock)
+	if err != nil {
+		return err
+	}
+	s.baseURL, s.simulated = "https://"+world+".simulator.invalid", true
+	s.close = func() error { return saveSimulator(state, sim) }
+	opts.BaseURL, opts.Transport, opts.Refusals = s.baseURL, sim, nil
+	opts.Username, opts.Password = firstOf(c.username, "simulated"), platform.NewSecret("simulated")
+	return nil
+}
+
+// loadSimulator goes on from a saved state, or begins with a stock.
+func loadSimulator(state, stock string, opts ...simulator.Option) (*simulator.Simulator, error) {
+	if state != "" {
+		f, err := os.Open(state)
+		if err == nil {
+			defer f.Close()
+			saved, err := simulator.ReadState(f)
+			if err != nil {
+				return nil, fleet.Kind(fleet.ErrIO, fmt.Errorf("%s: %w; remove it to begin anew", state, err))
+			}
+			return simulator.New(append(opts, simulator.WithState(saved))...), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fleet.Kind(fleet.ErrIO, err)
+		}
+	}
+	if stock == "" {
+		return simulator.New(opts...), nil
+	}
+	begin, err := simulator.ReadStock(stock)
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrInvalid, err)
+	}
+	return simulator.New(append(opts, simulator.WithStock(begin))...), nil
+}
+
+func saveSimulator(state string, sim *simulator.Simulator) error {
+	return writeFile(state, func(w io.Writer) error { return sim.Save(w) })
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/manifest"
+)
+
+// inputs are the flags of commands that read files.
+type inputs struct {
+	key        string
+	iccidCheck string
+}
+
+func (in *inputs) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&in.key, "key", "endpointName", "what identifies a row of a bare CSV: endpointName or iccid")
+	f.StringVar(&in.iccidCheck, "iccid-check", "strict", "strict refuses card numbers whose check digit is wrong, warn lets them through")
+}
+
+// read reads files and prints their warnings.
+func (in *inputs) read(env Env, files []string) (*fleet.Fleet, error) {
+	opts := manifest.Options{Stdin: env.Stdin}
+	if err := opts.Key.UnmarshalText([]byte(in.key)); err != nil {
+		return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--key: %w", err))
+	}
+	if err := opts.ICCIDCheck.UnmarshalText([]byte(in.iccidCheck)); err != nil {
+		return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--iccid-check: %w", err))
+	}
+	want, warnings, err := manifest.Read(files, opts)
+	for i := range warnings {
+		say(env.Stderr, "warning: %v", &warnings[i])
+	}
+	return want, err
+}
+
+func newValidate(env Env) *cobra.Command {
+	var in inputs
+	cmd := &cobra.Command{
+		Use:   "validate FILE...",
+		Short: "Check files without the platform, and name everything that is wrong",
+		Args:  someFiles,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return runValidate(cmd.Context(), env, in, files)
+		},
+	}
+	in.bind(cmd)
+	return cmd
+}
+
+func runValidate(_ context.Context, env Env, in inputs, files []string) error {
+	want, err := in.read(env, files)
+	if err != nil {
+		return err
+	}
+	say(env.Stdout, "valid: %d rows in %d files", len(want.Specs), len(want.Inputs))
+	return nil
+}

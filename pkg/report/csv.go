@@ -1,0 +1,180 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gocarina/gocsv"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+)
+
+// canonical are the columns of a row where the inputs have none in common; any
+// reader of fleets takes them.
+var canonical = []string{"endpointName", "endpointId", "planId", "serviceProfileId", "apnGroupId", "simProductId",
+	"iccid", "state", "previousName", "relink"}
+
+// added are the columns that a run adds. A reader of fleets ignores columns
+// that begin with an underscore.
+var added = []string{"_outcome", "_steps", "_endpointId", "_verified", "_error", "_resultCode", "_attempts",
+	"_started", "_durationMs", "_file", "_line", "_origin", "_run"}
+
+// WriteResults writes every row and every orphan of a run, once each: the rows
+// as they were given, in their order, and what became of them.
+func (r *Run) WriteResults(w io.Writer) error {
+	out := gocsv.NewSafeCSVWriter(csv.NewWriter(w))
+	columns := r.Plan.Columns
+	if columns == nil {
+		columns = canonical
+	}
+	if err := out.Write(append(columns[:len(columns):len(columns)], added...)); err != nil {
+		return err
+	}
+	for i := range r.Results {
+		if err := out.Write(escaped(append(r.cells(&r.Results[i], columns), r.outcome(&r.Results[i])...))); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func escaped(cells []string) []string {
+	for i, cell := range cells {
+		cells[i] = fleet.EscapeCell(cell)
+	}
+	return cells
+}
+
+// cells are a row as it was given, or in canonical columns.
+func (r *Run) cells(res *apply.Result, columns []string) []string {
+	spec := res.Task.Spec
+	if spec != nil && r.Plan.Columns != nil && len(spec.Cells) == len(columns) {
+		return append(make([]string, 0, len(columns)+len(added)), spec.Cells...)
+	}
+	cells := make([]string, 0, len(columns)+len(added))
+	row := canonicalRow(res)
+	for _, column := range columns {
+		cells = append(cells, row.cell(column))
+	}
+	return cells
+}
+
+func (r *Run) outcome(res *apply.Result) []string {
+	origin, file, line := "orphan", "", ""
+	if res.Task.Spec != nil {
+		origin, file, line = "file", res.Task.Spec.Origin.File, strconv.Itoa(res.Task.Spec.Origin.Line)
+	}
+	started, took := "", ""
+	if !res.Started.IsZero() {
+		started = res.Started.UTC().Format(time.RFC3339)
+		took = strconv.FormatInt(res.Duration.Milliseconds(), 10)
+	}
+	return []string{res.Outcome.String(), stepsText(res.Steps), string(res.ID), strconv.FormatBool(res.Verified), reason(res), res.Code,
+		strconv.Itoa(res.Attempts), started, took, file, line, origin, r.ID}
+}
+
+// stepsText lists steps with their outcomes: "create=done link=failed".
+func stepsText(steps []apply.StepResult) string {
+	texts := make([]string, len(steps))
+	for i, s := range steps {
+		texts[i] = s.Action.String() + "=" + s.Outcome.String()
+	}
+	return strings.Join(texts, " ")
+}
+
+// failedRow is a row of failed.csv: a valid input again, with ids in the place
+// of names and what the defaults and groups gave.
+type failedRow struct {
+	EndpointName     string `csv:"endpointName"`
+	EndpointID       string `csv:"endpointId"`
+	PlanID           string `csv:"planId"`
+	ServiceProfileID string `csv:"serviceProfileId"`
+	APNGroupID       string `csv:"apnGroupId"`
+	SIMProductID     string `csv:"simProductId"`
+	ICCID            string `csv:"iccid"`
+	State            string `csv:"state"`
+	PreviousName     string `csv:"previousName"`
+	Relink           string `csv:"relink"`
+	Outcome          string `csv:"_outcome"`
+	Error            string `csv:"_error"`
+}
+
+func canonicalRow(res *apply.Result) failedRow {
+	var row failedRow
+	switch spec := res.Task.Spec; {
+	case spec != nil:
+		row = rowOf(spec.Fields, spec.ID)
+		row.State, row.PreviousName = spec.State.String(), spec.PreviousName
+		if spec.ClearSIM {
+			row.ICCID = "!clear"
+		}
+		if spec.Relink {
+			row.Relink = "true"
+		}
+	case res.Task.Before != nil:
+		row = rowOf(res.Task.Before.Fields, res.Task.Before.ID)
+	}
+	row.Outcome, row.Error = res.Outcome.String(), reason(res)
+	return row
+}
+
+func rowOf(f fleet.Fields, id fleet.ID) failedRow {
+	return failedRow{EndpointName: f.Name, EndpointID: string(id), PlanID: string(f.PlanID), ServiceProfileID: string(f.ServiceProfileID),
+		APNGroupID: string(f.APNGroupID), SIMProductID: string(f.SIMProductID), ICCID: string(f.ICCID)}
+}
+
+// cell is the row's cell of a column, in whatever letter case the column is
+// written; a column that it has no value for is empty.
+func (row failedRow) cell(column string) string {
+	switch strings.ToLower(column) {
+	case "endpointname":
+		return row.EndpointName
+	case "endpointid":
+		return row.EndpointID
+	case "planid":
+		return row.PlanID
+	case "serviceprofileid":
+		return row.ServiceProfileID
+	case "apngroupid":
+		return row.APNGroupID
+	case "simproductid":
+		return row.SIMProductID
+	case "iccid":
+		return row.ICCID
+	case "state":
+		return row.State
+	case "previousname":
+		return row.PreviousName
+	case "relink":
+		return row.Relink
+	}
+	return ""
+}
+
+func (row *failedRow) escape() {
+	for _, cell := range []*string{&row.EndpointName, &row.EndpointID, &row.PlanID, &row.ServiceProfileID, &row.APNGroupID,
+		&row.SIMProductID, &row.ICCID, &row.PreviousName, &row.Error} {
+		*cell = fleet.EscapeCell(*cell)
+	}
+}
+
+// WriteFailed writes the rows that are neither done nor unchanged, as an input
+// for the next run. Orphans are not in it: no file lists them.
+func (r *Run) WriteFailed(w io.Writer) error {
+	rows := []failedRow{}
+	for i := range r.Results {
+		res := &r.Results[i]
+		if res.Task.Spec == nil || !unfinished(res.Outcome) {
+			continue
+		}
+		row := canonicalRow(res)
+		row.escape()
+		rows = append(rows, row)
+	}
+	return gocsv.MarshalCSV(&rows, gocsv.NewSafeCSVWriter(csv.NewWriter(w)))
+}

@@ -1,0 +1,64 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"sftctl/pkg/fleet"
+)
+
+// summary is summary.json: what a program wants to know of a run.
+type summary struct {
+	Format    int                   `json:"format"`
+	Run       string                `json:"run"`
+	Plan      string                `json:"planId"`
+	Tool      string                `json:"tool"`
+	BaseURL   string                `json:"baseURL"`
+	Account   string                `json:"account"`
+	Simulated bool                  `json:"simulated"`
+	Started   time.Time             `json:"started"`
+	Ended     time.Time             `json:"ended"`
+	Seconds   float64               `json:"seconds"`
+	Exit      int                   `json:"exit"`
+	Cut       string                `json:"cutShort,omitempty"`
+	Doubt     string                `json:"notVerified,omitempty"`
+	Rows      int                   `json:"rows"`
+	Orphans   int                   `json:"orphans"`
+	Outcomes  map[fleet.Outcome]int `json:"outcomes"`
+	Verified  int                   `json:"verified"`
+	Mutations int64                 `json:"mutations"`
+	Planned   int                   `json:"mutationsPlanned"`
+	Reads     int64                 `json:"reads"`
+	Reasons   []Reason              `json:"reasons,omitempty"`
+}
+
+// WriteSummary writes summary.json.
+func (r *Run) WriteSummary(w io.Writer) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	return out.Encode(summary{
+		Format: 1, Run: r.ID, Plan: r.Plan.ID, Tool: r.Tool, BaseURL: r.Plan.BaseURL, Account: r.Plan.Account, Simulated: r.Simulated,
+		Started: r.Started.UTC(), Ended: r.Ended.UTC(), Seconds: r.Ended.Sub(r.Started).Seconds(), Exit: r.Exit,
+		Cut: text(r.Cut), Doubt: text(r.Doubt), Rows: r.Plan.Counts.Rows, Orphans: r.Plan.Counts.Orphans,
+		Outcomes: r.Count(), Verified: r.verified(), Mutations: r.Mutations, Planned: r.Plan.Counts.Calls, Reads: r.Reads,
+		Reasons: r.Reasons(),
+	})
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func (r *Run) verified() int {
+	n := 0
+	for i := range r.Results {
+		if r.Results[i].Verified {
+			n++
+		}
+	}
+	return n
+}
