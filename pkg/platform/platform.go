@@ -108,8 +108,7 @@ func (c *Client) Sent(op wire.Op) int64 { return c.sent[op].Load() }
 // Login makes sure that there is a token. The error is an ErrLogin when the
 // platform refused; it is not asked twice.
 func (c *Client) Login(ctx context.Context) error {
-	_, err := c.tokens.get(ctx, "")
-	return err
+	return c.tokens.ready(ctx, "")
 }
 
 // attempt is what came of sending one request once.
@@ -127,23 +126,27 @@ type prepare func() error
 
 func nothing() error { return nil }
 
-// try waits for a permit and sends a request once. A token is taken after the
-// permit, so that it is not stale by the time that it is used.
-func (c *Client) try(ctx context.Context, req wire.Request, priority pace.Priority, staleToken string, before prepare) (attempt, string) {
-	token, err := c.tokens.get(ctx, staleToken)
-	if err == nil {
-		err = c.opts.Purse.Wait(ctx, priority)
+// try waits for a permit and sends a request once. The token is looked at after
+// the permit; when it has run out meanwhile, the permit is lost and another one
+// taken once there is a new token, so that those who waited for it do not all
+// leave at the same moment.
+func (c *Client) try(ctx context.Context, req wire.Request, priority pace.Priority, stale string, before prepare) (attempt, string) {
+	for {
+		if err := c.tokens.ready(ctx, stale); err != nil {
+			return attempt{err: err}, ""
+		}
+		if err := c.opts.Purse.Wait(ctx, priority); err != nil {
+			return attempt{err: err}, ""
+		}
+		token, ok := c.tokens.current(stale)
+		if !ok {
+			continue
+		}
+		if err := before(); err != nil {
+			return attempt{err: err}, token
+		}
+		return c.exchange(ctx, req, token), token
 	}
-	if err == nil {
-		token, err = c.tokens.get(ctx, staleToken)
-	}
-	if err != nil {
-		return attempt{err: err}, token
-	}
-	if err := before(); err != nil {
-		return attempt{err: err}, token
-	}
-	return c.exchange(ctx, req, token), token
 }
 
 // deadline is how long to wait for an operation.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -20,12 +21,24 @@ const assumedLife = 9 * time.Minute
 
 // tokens holds the account's tokens; one renewal at a time serves everybody.
 type tokens struct {
-	client  *Client
-	turn    chan struct{} // holds one element: who takes it may read and renew
-	access  Secret
-	refresh Secret
-	renewAt time.Time // at 80 % of the token's life, on the monotonic clock
-	refused error     // a refused login is final
+	client *Client
+	turn   chan struct{} // holds one element: who takes it may renew
+	mu     sync.Mutex    // guards what follows; never held while waiting
+	have   pair
+	// refused is a refused login, which is final.
+	refused error
+}
+
+// pair is an access token with the means to renew it.
+type pair struct {
+	access, refresh Secret
+	renewAt         time.Time // at 80 % of the token's life, on the monotonic clock
+	endsAt          time.Time
+}
+
+// serves says whether the token can be used now.
+func (p pair) serves(stale string) bool {
+	return !p.access.Empty() && p.access.text() != stale && time.Now().Before(p.endsAt)
 }
 
 func newTokens(c *Client) *tokens {
@@ -34,38 +47,59 @@ func newTokens(c *Client) *tokens {
 	return t
 }
 
-// get returns a token other than the stale one, renewing it first when its
-// time has come. The error is an ErrLogin when the platform refused the login.
-func (t *tokens) get(ctx context.Context, stale string) (string, error) {
-	select {
-	case <-t.turn:
-	case <-ctx.Done():
-		return "", ctx.Err()
+// current returns the token that can be used now, if there is one other than
+// the stale one. It waits for nothing.
+func (t *tokens) current(stale string) (string, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.have.access.text(), t.refused == nil && t.have.serves(stale)
+}
+
+// ready returns when there is a token other than the stale one. Whoever finds
+// that its time to be renewed has come renews it, while the others go on with
+// it as long as it lives. The error is an ErrLogin when the platform refused
+// the login.
+func (t *tokens) ready(ctx context.Context, stale string) error {
+	if _, ok := t.current(stale); ok {
+		select {
+		case <-t.turn:
+		default:
+			return nil // somebody renews it already, or looks whether it is time
+		}
+	} else {
+		select {
+		case <-t.turn:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	defer func() { t.turn <- struct{}{} }()
-	if t.refused != nil {
-		return "", t.refused
+	have, refused := t.look()
+	if refused != nil || have.serves(stale) && time.Now().Before(have.renewAt) {
+		return refused
 	}
-	if token := t.access.text(); token != "" && token != stale && time.Now().Before(t.renewAt) {
-		return token, nil
-	}
-	err := t.renew(ctx)
-	return t.access.text(), err
+	return t.renew(ctx, have.refresh)
+}
+
+func (t *tokens) look() (pair, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.have, t.refused
 }
 
 // renew asks for a new pair with the refresh token, and logs in when there is
 // none or it does not serve.
-func (t *tokens) renew(ctx context.Context) error {
-	if !t.refresh.Empty() {
-		pair, err := t.ask(ctx, wire.Refresh(), t.refresh.text())
+func (t *tokens) renew(ctx context.Context, refresh Secret) error {
+	if !refresh.Empty() {
+		got, err := t.ask(ctx, wire.Refresh(), refresh.text())
 		if err == nil {
-			t.keep(pair)
+			t.keep(got)
 			return nil
 		}
 		if ctx.Err() != nil {
 			return err
 		}
-		t.refresh = Secret{}
+		t.keep(wire.Tokens{})
 	}
 	return t.login(ctx)
 }
@@ -73,40 +107,47 @@ func (t *tokens) renew(ctx context.Context) error {
 func (t *tokens) login(ctx context.Context) error {
 	o := t.client.opts
 	if o.Refusals != nil && o.Refusals.Refused(t.client.base.Host, o.Username, o.Password) {
-		t.refused = fleet.Kind(fleet.ErrLogin, fmt.Errorf(
-			"login: %s was refused with this password before, and is not tried again because the platform locks accounts; correct the password, or use --login-again", fleet.Quote(o.Username)))
-		return t.refused
+		return t.refuse(fleet.Kind(fleet.ErrLogin, fmt.Errorf(
+			"login: %s was refused with this password before, and is not tried again because the platform locks accounts; correct the password, or use --login-again", fleet.Quote(o.Username))))
 	}
 	req, err := wire.Login(o.Username, o.Password.text(), o.TargetAccount)
 	if err != nil {
 		return err
 	}
-	pair, err := t.ask(ctx, req, "")
+	got, err := t.ask(ctx, req, "")
 	if wire.ClassOf(err) == wire.LoginRefused {
-		return t.refuse(err)
+		return t.refuse(t.remember(err))
 	}
 	if err == nil {
-		t.keep(pair)
+		t.keep(got)
 	}
 	return err
 }
 
-// refuse makes a refusal final, for this run and for those to come.
+// refuse makes a refusal final for this run.
 func (t *tokens) refuse(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.refused = err
+	return err
+}
+
+// remember notes a refusal for the runs to come.
+func (t *tokens) remember(err error) error {
 	o := t.client.opts
-	if o.Refusals != nil {
-		if kept := o.Refusals.Remember(t.client.base.Host, o.Username, o.Password); kept != nil {
-			t.refused = errors.Join(err, fleet.Kind(fleet.ErrIO, kept))
-		}
+	if o.Refusals == nil {
+		return err
 	}
-	return t.refused
+	if kept := o.Refusals.Remember(t.client.base.Host, o.Username, o.Password); kept != nil {
+		return errors.Join(err, fleet.Kind(fleet.ErrIO, kept))
+	}
+	return err
 }
 
 // ask sends a login or a refresh; lost answers are asked for again, refusals
 // are not.
 func (t *tokens) ask(ctx context.Context, req wire.Request, token string) (wire.Tokens, error) {
-	var pair wire.Tokens
+	var got wire.Tokens
 	err := t.client.persist(ctx, req.Op, func() (attempt, error) {
 		if err := t.client.opts.Purse.Wait(ctx, pace.Login); err != nil {
 			return attempt{err: err}, err
@@ -116,15 +157,17 @@ func (t *tokens) ask(ctx context.Context, req wire.Request, token string) (wire.
 			return a, a.err
 		}
 		var err error
-		pair, err = wire.ReadTokens(req.Op, a.reply)
+		got, err = wire.ReadTokens(req.Op, a.reply)
 		return a, err
 	})
-	return pair, err
+	return got, err
 }
 
-func (t *tokens) keep(pair wire.Tokens) {
-	t.access, t.refresh = NewSecret(pair.Access), NewSecret(pair.Refresh)
-	t.renewAt = time.Now().Add(lifeOf(pair.Access) * 8 / 10)
+func (t *tokens) keep(got wire.Tokens) {
+	life, now := lifeOf(got.Access), time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.have = pair{access: NewSecret(got.Access), refresh: NewSecret(got.Refresh), renewAt: now.Add(life * 8 / 10), endsAt: now.Add(life)}
 }
 
 // lifeOf reads how long a token lives from its own claims. Its end is compared
