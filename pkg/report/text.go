@@ -21,7 +21,9 @@ type Reason struct {
 	Example string        `json:"example"`
 }
 
-var particular = regexp.MustCompile(`"[^"]*"|[0-9]{4,}`)
+// particular is what tells one row's message from another's: names, ids and
+// card numbers, but not the platform's codes.
+var particular = regexp.MustCompile(`"[^"]*"|[0-9]{6,}`)
 
 // Reasons groups the rows that are not done by what was said of them, numbers
 // and names left out; the most frequent first.
@@ -55,6 +57,9 @@ func (r *Run) WriteText(w io.Writer) error {
 	out := &printer{w: w}
 	out.line("run %s: %s", r.ID, outcomesText(r.Count()))
 	out.line("  %d mutating calls (%d planned), %d reads, %s", r.Mutations, r.Plan.Counts.Calls, r.Reads, took(r.Ended.Sub(r.Started)))
+	if r.Cut != nil {
+		out.line("  cut short: %s", fleet.Printable(r.Cut.Error()))
+	}
 	if r.Doubt != nil {
 		out.line("  not verified: %s", fleet.Printable(r.Doubt.Error()))
 	} else {

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var (
+	heyBinary    = flag.String("hey", "", "the plain load generator to be compared with")
+	sftctlBinary = flag.String("sftctl", "", "the program to be measured")
+)
+
+// BenchmarkOnboard onboards the 11,008 sites on a simulator in a process of its
+// own, over loopback HTTP and without a rate, and sends as many plain creates
+// to it with hey over 64 connections in the same run. The metrics: wall-s is
+// the whole command; POST/s counts from the first to the last mutation by the
+// simulator's log; ratio is POST/s over hey's.
+func BenchmarkOnboard(b *testing.B) {
+	if *heyBinary == "" || *sftctlBinary == "" {
+		b.Skip("needs -hey and -sftctl: make bench gives both")
+	}
+	for b.Loop() {
+		plain := plainRate(b)
+		wall, posts := onboardRate(b)
+		b.ReportMetric(wall.Seconds(), "wall-s")
+		b.ReportMetric(posts, "POST/s")
+		b.ReportMetric(plain, "hey-POST/s")
+		b.ReportMetric(posts/plain, "ratio")
+	}
+}
+
+// serve starts a simulator and returns its address and what ends it.
+func serve(b *testing.B, args ...string) (string, func()) {
+	b.Helper()
+	stock, err := filepath.Abs(filepath.Join(top, "samples", "navaids-full.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(*sftctlBinary, append([]string{"simulator", "--listen", "127.0.0.1:0", "--stock", stock}, args...)...)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(url), func() {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		_ = cmd.Wait() // it ends by the signal, and says so with its code
+	}
+}
+
+const mutations = 33024
+
+func plainRate(b *testing.B) float64 {
+	b.Helper()
+	url, stop := serve(b)
+	defer stop()
+	out, err := exec.Command(*heyBinary, "-n", strconv.Itoa(mutations), "-c", "64", "-m", "POST", "-T", "application/json",
+		"-H", "X-Authorization: Bearer "+login(b, url), "-H", "X-Requested-With: XMLHttpRequest",
+		"-d", `{"endpointInfo":{"endpointName":"x","planId":"100234","serviceProfileId":"SP_1249","simProductId":"7","apnGroupId":"PDP_12"}}`,
+		url+"/api/createEndpoint").Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	found := regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`).FindSubmatch(out)
+	if found == nil || !bytes.Contains(out, []byte("[200]	"+strconv.Itoa(mutations)+" responses")) {
+		b.Fatalf("hey: %s", out)
+	}
+	rate, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return rate
+}
+
+func login(b *testing.B, url string) string {
+	b.Helper()
+	resp, err := http.Post(url+"/api/login", "application/json", strings.NewReader(`{"username":"a","password":"b"}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var tokens struct{ AccessToken string }
+	if err := json.NewDecoder(resp.Body).Decode(&tokens); err != nil {
+		b.Fatal(err)
+	}
+	return tokens.AccessToken
+}
+
+func onboardRate(b *testing.B) (time.Duration, float64) {
+	b.Helper()
+	dir := b.TempDir()
+	log := filepath.Join(dir, "log")
+	url, stop := serve(b, "--log", log)
+	cmd := exec.Command(*sftctlBinary, "apply", "--url", url, "--username", "ann", "--yes", "--rate", "0", "--reports", dir,
+		filepath.Join(top, "samples", "navaids.yaml"))
+	cmd.Env = append(os.Environ(), "SFTCTL_PASSWORD=secret", "SFTCTL_STATE_DIR="+dir)
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	wall := time.Since(start)
+	stop()
+	if err != nil || !bytes.Contains(out, []byte("11008 done")) {
+		b.Fatalf("%v: %s", err, out)
+	}
+	return wall, mutationRate(b, log)
+}
+
+// mutationRate reads the simulator's log: mutations a second.
+func mutationRate(b *testing.B, log string) float64 {
+	b.Helper()
+	f, err := os.Open(log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	var first, last time.Time
+	n := 0
+	for d := json.NewDecoder(f); ; {
+		var entry struct {
+			At      time.Time
+			Applied bool
+		}
+		if err := d.Decode(&entry); err == io.EOF {
+			break
+		} else if err != nil {
+			b.Fatal(err)
+		}
+		if !entry.Applied {
+			continue
+		}
+		if n++; n == 1 {
+			first = entry.At
+		}
+		last = entry.At
+	}
+	if n != mutations {
+		b.Fatalf("got %d mutations, want %d", n, mutations)
+	}
+	return float64(n) / last.Sub(first).Seconds()
+}
