@@ -25,7 +25,7 @@ demo: build ## the main job on 11,008 real sites, against a simulated platform
 bench: build ## speed and memory, and the onboarding against a plain load generator
 	go test -run '^$$' -bench . -benchmem -benchtime 3x ./pkg/...
 	GOBIN=$(CURDIR)/bin go install $(HEY)
-	go test -run '^$$' -bench Onboard -benchtime 1x ./pkg/cli -hey $(CURDIR)/bin/hey -sftctl $(CURDIR)/bin/sftctl
+	go test -run '^$$' -bench 'Onboard|Paced' -benchtime 1x ./pkg/cli -hey $(CURDIR)/bin/hey -sftctl $(CURDIR)/bin/sftctl
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; grep -rl '^func Fuzz' --include='*_test.go' pkg | while read -r file; do \

@@ -26,7 +26,7 @@ var (
 // BenchmarkOnboard onboards the 11,008 sites on a simulator in a process of its
 // own, over loopback HTTP and without a rate, and sends as many plain creates
 // to it with hey over 64 connections in the same run. The metrics: wall-s is
-// the whole command; POST/s counts from the first to the last mutation by the
+// the whole command, the simulator's start and end with it; POST/s counts from the first to the last mutation by the
 // simulator's log; ratio is POST/s over hey's.
 func BenchmarkOnboard(b *testing.B) {
 	if *heyBinary == "" || *sftctlBinary == "" {
@@ -39,6 +39,31 @@ func BenchmarkOnboard(b *testing.B) {
 		b.ReportMetric(posts, "POST/s")
 		b.ReportMetric(plain, "hey-POST/s")
 		b.ReportMetric(posts/plain, "ratio")
+	}
+}
+
+// BenchmarkPaced creates 200 endpoints at 200 calls a second on a simulator that
+// takes 10 ms for each call. The metric bound is the time from the first to the
+// last mutation over 1.03 × calls ÷ rate + 3 × latency: at most 1.
+func BenchmarkPaced(b *testing.B) {
+	if *sftctlBinary == "" {
+		b.Skip("needs -sftctl: make bench gives it")
+	}
+	const rows, perSecond = 200, 200
+	var csv strings.Builder
+	csv.WriteString("endpointName,planId,serviceProfileId,simProductId\n")
+	for i := range rows {
+		csv.WriteString("m-" + strconv.Itoa(i) + ",100234,SP_1249,7\n")
+	}
+	for b.Loop() {
+		dir := b.TempDir()
+		file := filepath.Join(dir, "fleet.csv")
+		if err := os.WriteFile(file, []byte(csv.String()), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		log := onboard(b, dir, file, "200 done", strconv.Itoa(perSecond), "--latency", "10ms")
+		took := rows / mutationRate(b, log, rows)
+		b.ReportMetric(took/(1.03*rows/perSecond+3*0.010), "bound")
 	}
 }
 
@@ -107,24 +132,28 @@ func login(b *testing.B, url string) string {
 
 func onboardRate(b *testing.B) (time.Duration, float64) {
 	b.Helper()
-	dir := b.TempDir()
-	log := filepath.Join(dir, "log")
-	url, stop := serve(b, "--log", log)
-	cmd := exec.Command(*sftctlBinary, "apply", "--url", url, "--username", "ann", "--yes", "--rate", "0", "--reports", dir,
-		filepath.Join(top, "samples", "navaids.yaml"))
-	cmd.Env = append(os.Environ(), "SFTCTL_PASSWORD=secret", "SFTCTL_STATE_DIR="+dir)
 	start := time.Now()
+	log := onboard(b, b.TempDir(), filepath.Join(top, "samples", "navaids.yaml"), "11008 done", "0")
+	return time.Since(start), mutationRate(b, log, mutations)
+}
+
+// onboard applies a file on a simulator of its own, and returns the log of that.
+func onboard(b *testing.B, dir, file, says, rate string, simulator ...string) string {
+	b.Helper()
+	log := filepath.Join(dir, "log")
+	url, stop := serve(b, append(simulator, "--log", log)...)
+	cmd := exec.Command(*sftctlBinary, "apply", "--url", url, "--username", "ann", "--yes", "--rate", rate, "--reports", dir, file)
+	cmd.Env = append(os.Environ(), "SFTCTL_PASSWORD=secret", "SFTCTL_STATE_DIR="+dir)
 	out, err := cmd.CombinedOutput()
-	wall := time.Since(start)
 	stop()
-	if err != nil || !bytes.Contains(out, []byte("11008 done")) {
+	if err != nil || !bytes.Contains(out, []byte(says)) {
 		b.Fatalf("%v: %s", err, out)
 	}
-	return wall, mutationRate(b, log)
+	return log
 }
 
 // mutationRate reads the simulator's log: mutations a second.
-func mutationRate(b *testing.B, log string) float64 {
+func mutationRate(b *testing.B, log string, want int) float64 {
 	b.Helper()
 	f, err := os.Open(log)
 	if err != nil {
@@ -151,8 +180,8 @@ func mutationRate(b *testing.B, log string) float64 {
 		}
 		last = entry.At
 	}
-	if n != mutations {
-		b.Fatalf("got %d mutations, want %d", n, mutations)
+	if n != want {
+		b.Fatalf("got %d mutations, want %d", n, want)
 	}
 	return float64(n) / last.Sub(first).Seconds()
 }
