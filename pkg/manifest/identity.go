@@ -56,7 +56,7 @@ func (r *reader) identify(i int, id identity) {
 		r.claim(r.ids.ids, string(s.ID), i, endpointID, "endpointId is given twice")
 	}
 	other, twice := -1, false
-	if id.name != "" && id.name != brokenName {
+	if id.name != "" && id.name != brokenName && !r.twins(i, id.name) {
 		other, twice = r.claim(r.ids.names, id.name, i, endpointName, "endpointName is given twice")
 	}
 	if id.iccid != "" && (s.State != fleet.StateAbsent || s.Key == fleet.ByICCID) {
@@ -68,6 +68,14 @@ func (r *reader) identify(i int, id identity) {
 		r.ids.renames = append(r.ids.renames, int32(i))
 		r.claim(r.ids.previous, fleet.NameKey(s.PreviousName), i, previousName, "previousName is given twice")
 	}
+}
+
+// twins says whether a spec shares its name with one before it and both are told
+// apart by their ids. Names are not unique on the platform (documented), and an
+// account that has twins must be able to say so.
+func (r *reader) twins(i int, name string) bool {
+	first, ok := r.ids.names[name]
+	return ok && r.fleet.Specs[i].ID != "" && r.fleet.Specs[first].ID != ""
 }
 
 // claim takes a value for a spec, or says who has it.
