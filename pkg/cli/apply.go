@@ -94,7 +94,7 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 		}
 		o.limits = saved.Limits.Tighten(o.limits)
 	}
-	p, l, err := s.planFiles(ctx, want, o.limits)
+	p, l, err := s.planFiles(ctx, env, want, o.limits)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 		}
 	}
 	run := s.run(ctx, env, p, stale)
-	s.check(ctx, run, want, l)
+	s.check(ctx, env, run, want, l)
 	return finish(env, o.reports, run)
 }
 
@@ -167,13 +167,14 @@ func (s *session) run(ctx context.Context, env Env, p *plan.Plan, stale map[int]
 
 // check holds the results against what the platform shows after the run, for
 // which the account is listed again where something was sent.
-func (s *session) check(ctx context.Context, run *report.Run, want *fleet.Fleet, l look) {
-	run.Doubt = s.verify(ctx, run, want, l)
+func (s *session) check(ctx context.Context, env Env, run *report.Run, want *fleet.Fleet, l look) {
+	run.Doubt = s.verify(ctx, env, run, want, l)
 	run.Mutations, run.Reads, run.Ended = s.mutations(), s.reads(), time.Now()
 }
 
-func (s *session) verify(ctx context.Context, run *report.Run, want *fleet.Fleet, l look) error {
+func (s *session) verify(ctx context.Context, env Env, run *report.Run, want *fleet.Fleet, l look) error {
 	if s.mutations() > 0 {
+		hint(env, "reading what is live after the run …")
 		again, err := s.list(ctx, want)
 		if err != nil {
 			return fmt.Errorf("the results could not be verified: %w", err)

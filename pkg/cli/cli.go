@@ -96,6 +96,13 @@ func say(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format+"\n", args...)
 }
 
+// hint tells a person at the terminal what is going on; a log needs none.
+func hint(env Env, format string, args ...any) {
+	if env.Terminal {
+		say(env.Stderr, format, args...)
+	}
+}
+
 // someFiles asks for at least one argument.
 func someFiles(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

@@ -116,6 +116,8 @@ func (w world) nuisance(e simulator.Event) (simulator.Effect, time.Duration) {
 	return simulator.NoEffect, 0
 }
 
+var quiet = Env{Stderr: io.Discard}
+
 var open = plan.Limits{Deletes: plan.NoLimit, Delinks: plan.NoLimit, Suspends: plan.NoLimit, Activations: plan.NoLimit, Modifies: plan.NoLimit}
 
 // converge reads a file, applies it, and says what is wrong with the outcome.
@@ -129,13 +131,13 @@ func converge(sim *simulator.Simulator, path string, workers int) (violation str
 	if err != nil {
 		return err.Error()
 	}
-	p, l, err := s.planFiles(ctx, want, open)
+	p, l, err := s.planFiles(ctx, quiet, want, open)
 	if err != nil {
 		return err.Error()
 	}
-	run := s.run(ctx, Env{Stderr: io.Discard}, p, nil)
-	s.check(ctx, run, want, l)
-	again, _, err := s.planFiles(ctx, want, open)
+	run := s.run(ctx, quiet, p, nil)
+	s.check(ctx, quiet, run, want, l)
+	again, _, err := s.planFiles(ctx, quiet, want, open)
 	switch {
 	case err != nil || run.Cut != nil || run.Doubt != nil:
 		return fmt.Sprint("the run: ", err, run.Cut, run.Doubt)
@@ -278,11 +280,11 @@ func TestNoPermitIsLeftUnused(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := &fleet.Fleet{Specs: specs, Policies: []fleet.Policy{{}}}
-				p, _, err := s.planFiles(t.Context(), want, open)
+				p, _, err := s.planFiles(t.Context(), quiet, want, open)
 				if err != nil {
 					t.Fatal(err)
 				}
-				run := s.run(t.Context(), Env{Stderr: io.Discard}, p, nil)
+				run := s.run(t.Context(), quiet, p, nil)
 				if run.Worst() != fleet.Done {
 					t.Fatalf("got %v", run.Count())
 				}

@@ -69,7 +69,7 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	if err != nil {
 		return err
 	}
-	p, _, err := s.planFiles(ctx, want, o.limits)
+	p, _, err := s.planFiles(ctx, env, want, o.limits)
 	if err := errors.Join(err, s.close()); err != nil {
 		return err
 	}

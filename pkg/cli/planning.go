@@ -86,7 +86,8 @@ func (s *session) build(want *fleet.Fleet, l look, limits plan.Limits) (*plan.Pl
 }
 
 // planFiles reads files and plans them against live.
-func (s *session) planFiles(ctx context.Context, want *fleet.Fleet, limits plan.Limits) (*plan.Plan, look, error) {
+func (s *session) planFiles(ctx context.Context, env Env, want *fleet.Fleet, limits plan.Limits) (*plan.Plan, look, error) {
+	hint(env, "reading what is live …")
 	l, err := s.look(ctx, want)
 	if err != nil {
 		return nil, l, err

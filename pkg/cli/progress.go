@@ -59,18 +59,20 @@ func (w *progress) beat() {
 }
 
 func (w *progress) tell() {
-	done, took := int(w.done.Load()), time.Since(w.began)
-	rate := float64(w.calls.Load()) / took.Seconds()
-	var left time.Duration
-	if done > 0 {
-		left = time.Duration(float64(took) / float64(done) * float64(w.total-done))
-	}
-	text := report.Progress(done, w.total, int(w.failed.Load()), rate, left)
+	now := w.now(time.Since(w.began))
 	if w.bar != nil {
-		w.bar.Describe(text)
+		w.bar.Describe(now.Pace())
 		return
 	}
-	say(w.env.Stderr, "%s", text)
+	say(w.env.Stderr, "%s", now)
+}
+
+func (w *progress) now(took time.Duration) report.Progress {
+	p := report.Progress{Done: int(w.done.Load()), Total: w.total, NotDone: int(w.failed.Load()), Rate: float64(w.calls.Load()) / took.Seconds()}
+	if p.Done > 0 {
+		p.Left = time.Duration(float64(took) / float64(p.Done) * float64(p.Total-p.Done))
+	}
+	return p
 }
 
 // completed is told of every task that ends.

@@ -226,15 +226,28 @@ func sign(a fleet.Action) string {
 	return "~"
 }
 
-// Progress is one line on how far a run has come.
-func Progress(done, total int, failed int, rate float64, left time.Duration) string {
-	text := fmt.Sprintf("%d of %d endpoints", done, total)
-	if failed > 0 {
-		text += fmt.Sprintf(", %d not done", failed)
+// Progress is how far a run has come.
+type Progress struct {
+	Done, Total int           // endpoints
+	NotDone     int           // endpoints that ended otherwise than done
+	Rate        float64       // calls per second so far
+	Left        time.Duration // until the end at this pace, 0 when nobody can tell
+}
+
+// String is one line for a log.
+func (p Progress) String() string {
+	text := fmt.Sprintf("%d of %d endpoints, %s", p.Done, p.Total, p.Pace())
+	if p.Left > 0 {
+		text += ", about " + p.Left.Round(time.Second).String() + " left"
 	}
-	text += fmt.Sprintf(", %.1f calls/s", rate)
-	if left > 0 {
-		text += ", about " + left.Round(time.Second).String() + " left"
+	return text
+}
+
+// Pace is what a bar that counts by itself does not say.
+func (p Progress) Pace() string {
+	text := fmt.Sprintf("%.1f calls/s", p.Rate)
+	if p.NotDone > 0 {
+		text += fmt.Sprintf(", %d not done", p.NotDone)
 	}
 	return text
 }
