@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"strings"
 
 	"sftctl/pkg/fleet"
@@ -148,8 +149,8 @@ func (l *lineReader) tasks(p *Plan) error {
 		if err := decodeStrict(line, &t); err != nil {
 			return err
 		}
-		if t.Spec == nil && t.Before == nil {
-			return errors.New("a task is about nothing")
+		if err := t.check(); err != nil {
+			return err
 		}
 		p.Tasks = append(p.Tasks, t)
 	}
@@ -168,6 +169,35 @@ func (l *lineReader) trailer(p *Plan, line []byte, before string) error {
 	}
 	if _, err := l.in.ReadByte(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more after the trailer")
+	}
+	return p.checkCounts()
+}
+
+// checkCounts holds the header to the tasks: guards and people go by its
+// numbers, and they must be those of the very steps that will run.
+func (p *Plan) checkCounts() error {
+	c := tally(p.Tasks)
+	c.Calls = p.Counts.Calls
+	if c.Rows != p.Counts.Rows || c.Orphans != p.Counts.Orphans || c.Change != p.Counts.Change || c.Unchanged != p.Counts.Unchanged ||
+		c.Refused != p.Counts.Refused || !maps.Equal(c.Steps, p.Counts.Steps) {
+		return errors.New("the header counts other tasks or steps than those that are here")
+	}
+	return nil
+}
+
+// check refuses a task that no planner makes.
+func (t *Task) check() error {
+	switch {
+	case t.Spec == nil && t.Before == nil:
+		return errors.New("a task is about nothing")
+	case t.Before != nil && (t.Before.ID == "" || t.Before.ID == "0"):
+		return errors.New("a task is about an endpoint without an id")
+	}
+	for i, s := range t.Steps {
+		creates := s.Action == fleet.Create
+		if s.Action == fleet.NoAction || creates != (t.Before == nil && i == 0) {
+			return fmt.Errorf("a task has the step %q where it cannot be", s.Action)
+		}
 	}
 	return nil
 }

@@ -92,6 +92,39 @@ func TestEditedPlanFilesAreRefused(t *testing.T) {
 	}
 }
 
+// A plan whose digest is right can be forged all the same; what it says of
+// itself must fit its tasks, and its tasks must be possible.
+func TestForgedPlanFilesAreRefused(t *testing.T) {
+	for name, forge := range map[string]func(p *Plan){
+		"a step more than is counted": func(p *Plan) { p.Tasks[0].Steps = append(p.Tasks[0].Steps, Step{Action: fleet.Delete}) },
+		"a task more":                 func(p *Plan) { p.Tasks = append(p.Tasks, p.Tasks[0]) },
+		"counts that hide a delete":   func(p *Plan) { p.Counts.Steps = map[fleet.Action]int{} },
+		"no endpoint":                 func(p *Plan) { p.Tasks[0].Before = nil },
+		"an endpoint without an id":   func(p *Plan) { e := *p.Tasks[0].Before; e.ID = "0"; p.Tasks[0].Before = &e },
+		"a create of what is there": func(p *Plan) {
+			p.Tasks[0].Steps[0].Action = fleet.Create
+			p.Counts = tally(p.Tasks)
+		},
+		"a step that is none": func(p *Plan) {
+			p.Tasks[0].Steps[0].Action = fleet.NoAction
+			p.Counts = tally(p.Tasks)
+		},
+	} {
+		p, _ := written(t)
+		if len(p.Tasks[0].Steps) != 1 || p.Tasks[0].Before == nil {
+			t.Fatalf("the first task is another one than this test is about: %+v", p.Tasks[0])
+		}
+		forge(p)
+		var buf bytes.Buffer
+		if err := p.Write(&buf); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(&buf); !errors.Is(err, fleet.ErrPlan) {
+			t.Errorf("%s: got %v, want %v", name, err, fleet.ErrPlan)
+		}
+	}
+}
+
 // FuzzRead: whatever a file holds, it is refused or it is exactly a plan.
 func FuzzRead(f *testing.F) {
 	var t testing.T

@@ -131,11 +131,9 @@ func (p *Plan) Fleet() *fleet.Fleet {
 
 // count fills in what follows from the tasks.
 func (p *Plan) count(abilities fleet.Abilities) {
-	c := Counts{Steps: map[fleet.Action]int{}}
+	c := tally(p.Tasks)
 	for i := range p.Tasks {
-		t := &p.Tasks[i]
-		c.add(t)
-		if len(t.Steps) > 0 {
+		if t := &p.Tasks[i]; len(t.Steps) > 0 {
 			c.Calls += len(abilities.Calls(t.Changes()))
 		}
 	}
@@ -144,6 +142,15 @@ func (p *Plan) count(abilities fleet.Abilities) {
 	if p.Estimate.Rate > 0 {
 		p.Estimate.Floor = time.Duration(float64(c.Calls) / p.Estimate.Rate * float64(time.Second)).Round(time.Second)
 	}
+}
+
+// tally counts tasks and steps; calls depend on the dialect and are left out.
+func tally(tasks []Task) Counts {
+	c := Counts{Steps: map[fleet.Action]int{}}
+	for i := range tasks {
+		c.add(&tasks[i])
+	}
+	return c
 }
 
 func (c *Counts) add(t *Task) {
