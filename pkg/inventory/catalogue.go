@@ -130,13 +130,3 @@ func candidates(entries []fleet.Entry) string {
 	}
 	return strings.Join(texts, ", ")
 }
-
-// NameOf is the name of a catalogue entry.
-func (c Catalogue) NameOf(list fleet.List, id fleet.ID) (string, bool) {
-	for _, e := range c[list] {
-		if e.ID == id {
-			return e.Name, true
-		}
-	}
-	return "", false
-}

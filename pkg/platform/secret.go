@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,11 +19,6 @@ const masked = "***"
 
 // Empty says whether there is nothing to hide.
 func (s Secret) Empty() bool { return s.text() == "" }
-
-// Equal compares without telling by its duration where two secrets differ.
-func (s Secret) Equal(other Secret) bool {
-	return subtle.ConstantTimeCompare([]byte(s.text()), []byte(other.text())) == 1
-}
 
 // Reveal hands the text to a function that turns it into something that may be
 // kept, such as a salted hash.

@@ -27,7 +27,7 @@ func (collection) Call(call fleet.Call) (Request, error) {
 	type body map[string]any
 	wrap := func(method, path string, param body) (Request, error) {
 		data, err := json.Marshal(body{"Request": body{"endPointId": call.EndpointID, "requestParam": param}})
-		return Request{Op: OpOf(call.Action), Method: method, Path: path, Body: data}, err
+		return Request{Op: actionOps[call.Action], Method: method, Path: path, Body: data}, err
 	}
 	switch {
 	case call.Action == fleet.Create:

@@ -58,13 +58,11 @@ func (EndpointInfo) Abilities() fleet.Abilities {
 	}
 }
 
+// actionOps are the operations that carry out the actions.
 var actionOps = map[fleet.Action]Op{
 	fleet.Create: OpCreate, fleet.Modify: OpModify, fleet.Link: OpLink, fleet.Delink: OpDelink,
 	fleet.Activate: OpActivate, fleet.Suspend: OpLifecycle, fleet.Resume: OpLifecycle, fleet.Delete: OpDelete,
 }
-
-// OpOf is the operation that carries out an action.
-func OpOf(action fleet.Action) Op { return actionOps[action] }
 
 // Call builds the request of a mutating call.
 func (EndpointInfo) Call(call fleet.Call) (Request, error) {
