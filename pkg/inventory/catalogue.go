@@ -21,6 +21,9 @@ func FetchCatalogue(ctx context.Context, on Lister, lists []fleet.List) (Catalog
 		if err != nil {
 			return nil, fmt.Errorf("look-up of %s: %w", list, err)
 		}
+		if page.Pages > 1 || page.Total > len(page.Entries) {
+			return nil, fleet.Kind(fleet.ErrIncomplete, fmt.Errorf("look-up of %s: got %d rows, and there are more (%d pages); nothing was planned", list, len(page.Entries), page.Pages))
+		}
 		c[list] = page.Entries
 	}
 	return c, nil

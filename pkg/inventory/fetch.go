@@ -16,7 +16,7 @@ type Lister interface {
 // Options say what to list.
 type Options struct {
 	SIMs    bool // the SIM stock too
-	Unpaged bool // the platform is known to give everything at once
+	Unpaged bool // the platform is known to give all endpoints at once; SIMs are paged (documented)
 	PerPage int  // rows to ask for in a page; 0 means 250, the most that was seen to work
 }
 
@@ -112,7 +112,7 @@ func (r *reading[T]) page(ctx context.Context, page, perPage int) (fleet.Page, e
 }
 
 func (r *reading[T]) read(ctx context.Context) ([]T, error) {
-	if r.opts.Unpaged {
+	if r.opts.Unpaged && r.list == fleet.Endpoints {
 		return r.unpaged(ctx)
 	}
 	for n := 1; n <= maxPages; n++ {
@@ -171,7 +171,7 @@ func (r *reading[T]) ended(n int, empty bool) bool {
 	case r.total >= 0 && len(r.out) > r.total:
 		r.doubt, r.moving = fmt.Sprintf("got %d rows, and only %s were promised", len(r.out), r.promised()), true
 		return true
-	case empty && (r.total > len(r.out) || r.total < 0 && r.pages >= n && r.pages > 1):
+	case empty && (r.total > len(r.out) || r.pages >= n && r.pages > 1):
 		r.doubt, r.moving = fmt.Sprintf("page %d is empty after %d rows, and %s were promised", n, len(r.out), r.promised()), true
 		return true
 	case empty:
@@ -180,10 +180,17 @@ func (r *reading[T]) ended(n int, empty bool) bool {
 		r.doubt, r.moving = fmt.Sprintf("got %d rows, and %s were promised", len(r.out), r.promised()), true
 		return true
 	}
-	return r.pages > 0 && n >= r.pages || r.total >= 0 && len(r.out) == r.total
+	return r.told() && (r.pages == 0 || n >= r.pages) && (r.total < 0 || len(r.out) == r.total)
 }
 
+// told says whether the platform gave any total; where it gives both, both must
+// be met.
+func (r *reading[T]) told() bool { return r.pages > 0 || r.total >= 0 }
+
 func (r *reading[T]) promised() string {
+	if r.total >= 0 && r.pages > 0 {
+		return fmt.Sprintf("%d rows on %d pages", r.total, r.pages)
+	}
 	if r.total >= 0 {
 		return fmt.Sprintf("%d rows", r.total)
 	}
@@ -219,8 +226,8 @@ func (r *reading[T]) unpaged(ctx context.Context) ([]T, error) {
 	if _, repeated := r.add(rows); repeated > 0 {
 		r.doubt = fmt.Sprintf("%d rows came twice", repeated)
 	}
-	if p.Total >= 0 && p.Total != len(rows) {
-		r.doubt = fmt.Sprintf("got %d rows, and %d were promised", len(rows), p.Total)
+	if r.total, r.pages = p.Total, p.Pages; r.total >= 0 && r.total != len(rows) || r.pages > 1 {
+		r.doubt = fmt.Sprintf("got %d rows at once, and %s were promised", len(rows), r.promised())
 	}
 	return r.out, nil
 }

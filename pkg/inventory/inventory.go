@@ -55,8 +55,7 @@ func (x *index) rows(key string) (one int32, more []int32, found bool) {
 }
 
 // New indexes a listing. Where endpoints do not report their SIM, it is taken
-// from the SIMs. The error names an id or a card that is listed twice with
-// different contents.
+// from the SIMs. The error names an id or a card that is listed twice.
 func New(endpoints []fleet.Endpoint, sims []fleet.SIM, hasSIMs bool) (*Inventory, error) {
 	inv := &Inventory{Endpoints: endpoints, SIMs: sims, HasSIMs: hasSIMs}
 	if err := inv.indexSIMs(); err != nil {

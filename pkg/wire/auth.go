@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 )
 
@@ -31,28 +30,34 @@ func Refresh() Request {
 
 // ReadTokens reads the answer to a login or a refresh: flat JSON without an
 // envelope on success (documented); a refusal is assumed to come in an
-// envelope or as HTTP 401. The error is a *Fault.
+// envelope or as HTTP 401. The error is a *Fault, which never shows the body:
+// it may hold a token or the password.
 func ReadTokens(op Op, reply Reply) (Tokens, error) {
-	var flat struct{ AccessToken, RefreshToken string }
-	if reply.Status == 200 && json.Unmarshal(reply.Body, &flat) == nil && flat.AccessToken != "" {
+	var flat struct {
+		AccessToken, RefreshToken string
+		ResultCode                value
+	}
+	object := json.Unmarshal(reply.Body, &flat) == nil
+	if object && reply.Status == 200 && flat.AccessToken != "" {
 		return Tokens{flat.AccessToken, flat.RefreshToken}, nil
 	}
-	_, fault := judge(op, reply)
+	env, fault := judge(op, reply)
 	if fault == nil {
-		return Tokens{}, &Fault{Op: op, Class: MissingData, Status: reply.Status, Text: "no AccessToken in the reply"}
+		fault = &Fault{Op: op, Class: MissingData, Status: reply.Status}
 	}
-	fault.Class = classOfLogin(fault)
-	if fault.Class == BadReply {
-		fault.Text, fault.Err = "not a token pair", errors.New("want AccessToken and RefreshToken") // the body may hold a token
+	if !env.ResultCode.given && !env.ResultParam.ResultCode.given {
+		fault.Text, fault.Err, fault.Inner = "the answer is no pair of tokens", nil, flat.ResultCode.text
 	}
+	fault.Class = classOfLogin(fault, object)
 	return Tokens{}, fault
 }
 
-// classOfLogin turns every answer that could count towards the platform's
-// lock-out into LoginRefused, an unexplained one with them.
-func classOfLogin(f *Fault) Class {
+// classOfLogin turns every answer that may count towards the platform's
+// lock-out into LoginRefused: whatever is well formed and gives no tokens. The
+// object says that the answer was JSON.
+func classOfLogin(f *Fault, object bool) Class {
 	switch f.Inner {
-	case codeBadTarget, codeBlocked:
+	case CodeBadTarget, codeBlocked:
 		return LoginRefused
 	case codeBadLogin:
 		if f.Class == TimedOut || strings.Contains(strings.ToLower(f.Text), "time out") {
@@ -61,8 +66,12 @@ func classOfLogin(f *Fault) Class {
 		return LoginRefused
 	}
 	switch f.Class {
-	case Unauthorized, Forbidden, Mystery, Refused, NotFound, ClientError:
+	case Unauthorized, Forbidden, Mystery, Refused, NotFound, NoData, ClientError:
 		return LoginRefused
+	case BadReply, MissingData:
+		if object {
+			return LoginRefused
+		}
 	}
 	return f.Class
 }

@@ -38,11 +38,14 @@ const (
 	codeUnsure      = "10239" // documented
 	codeTimeout     = "10240" // documented
 	codeBadLogin    = "10126" // documented
-	codeBadTarget   = "10117" // documented
 	codeBlocked     = "11044" // documented
 	timeoutMarker   = "api operation has time out"
 	forbiddenMarker = "authorisation failure"
 )
+
+// CodeBadTarget says that a login named a wrong target account (documented);
+// the password may be right all the same.
+const CodeBadTarget = "10117"
 
 // throttleMarkers are the texts that mean "too many calls" (the first was
 // observed, the rest are its likely wordings).

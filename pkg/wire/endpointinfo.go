@@ -134,29 +134,23 @@ func (EndpointInfo) ReadCall(call fleet.Call, reply Reply) (fleet.ID, string, er
 	if fault != nil {
 		return "", fault.Code(), fault
 	}
-	id, err := echo(env, call)
-	if err != nil {
-		return "", code, &Fault{Op: op, Class: ClassOf(err), Status: reply.Status, Outer: env.ResultCode.text,
-			Inner: env.ResultParam.ResultCode.text, Text: err.Error()}
+	id, fault := echo(env, call)
+	if fault != nil {
+		fault.Op, fault.Status = op, reply.Status
+		fault.Outer, fault.Inner = env.ResultCode.text, env.ResultParam.ResultCode.text
+		return "", code, fault
 	}
 	return id, code, nil
 }
 
 // echo reads the id and name in an answer, in every place where the platform
 // puts them, and checks them against the call.
-func echo(env envelope, call fleet.Call) (fleet.ID, error) {
-	var param struct {
-		EndpointID   value `json:"endpointId"`
-		EndpointName value `json:"endpointName"`
+func echo(env envelope, call fleet.Call) (fleet.ID, *Fault) {
+	param, err := env.param()
+	if err != nil {
+		return "", &Fault{Class: BadReply, Err: err}
 	}
-	if len(env.ResponseParam) > 0 && json.Unmarshal(env.ResponseParam, &param) != nil {
-		return "", &Fault{Class: BadReply}
-	}
-	outer, inner := env.EndpointID.id(), param.EndpointID.id()
-	id := outer
-	if id == "" {
-		id = inner
-	}
+	outer, inner, id := env.EndpointID.id(), param.EndpointID.id(), env.createdID()
 	name := first(env.EndpointName, param.EndpointName).text
 	switch {
 	case outer != "" && inner != "" && outer != inner,

@@ -99,6 +99,36 @@ type resultParam struct {
 	ResultDescription value `json:"resultDescription"`
 }
 
+// param is what a reply to a mutating call may say of its endpoint.
+type param struct {
+	EndpointID   value `json:"endpointId"`
+	EndpointName value `json:"endpointName"`
+}
+
+// param reads responseParam where it is an object; other clients' servers were
+// seen to leave it out or empty.
+func (e envelope) param() (param, error) {
+	var p param
+	if data := bytes.TrimSpace(e.ResponseParam); len(data) > 0 && data[0] == '{' {
+		if err := json.Unmarshal(data, &p); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// createdID is the endpoint's id in either place where the platform puts it.
+func (e envelope) createdID() fleet.ID {
+	if id := e.EndpointID.id(); id != "" {
+		return id
+	}
+	p, err := e.param()
+	if err != nil {
+		return ""
+	}
+	return p.EndpointID.id()
+}
+
 func parseEnvelope(body []byte) (envelope, error) {
 	var outer struct {
 		Response *envelope `json:"Response"`
@@ -116,6 +146,7 @@ func parseEnvelope(body []byte) (envelope, error) {
 // that agrees with every client seen: markers first, then the operation's own
 // inner codes, then the outer code, then failure. The names are those of the
 // call's endpoint: a text that repeats them must not be taken for a marker.
+// The fault is nil only for success.
 func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
 	fault := &Fault{Op: op, Status: reply.Status}
 	env, err := parseEnvelope(reply.Body)
@@ -128,29 +159,36 @@ func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
 	}
 	fault.Outer, fault.Inner = env.ResultCode.text, env.ResultParam.ResultCode.text
 	fault.Text = env.ResultParam.ResultDescription.text
-	fault.Class = classOf(fault, without(fault.Text, names))
+	fault.Class = classOf(fault, without(fault.Text, names), env.createdID() != "")
 	if fault.Class == OK {
 		return env, nil
 	}
 	return env, fault
 }
 
-// classOfBare is the class of a reply that carries no envelope.
+// classOfBare is the class of a reply that carries no envelope: never success,
+// whatever its status.
 func classOfBare(reply Reply) Class {
-	if reply.Status != 200 {
-		if c := classOfStatus(reply.Status); c != ServerError || reply.Status != 503 {
-			return c
-		}
+	status := classOfStatus(reply.Status)
+	if status != OK && reply.Status != 503 {
+		return status
 	}
 	switch text := strings.ToLower(string(reply.Body)); {
 	case strings.Contains(text, timeoutMarker):
 		return TimedOut
-	case throttledText(text):
+	case isPlainWord(text) && throttledText(text):
 		return Throttled
-	case reply.Status == 503:
-		return ServerError
+	case status == OK:
+		return BadReply
 	}
-	return BadReply
+	return status
+}
+
+// isPlainWord says whether a body is a short plain message. A page may hold any
+// word, and proves nothing by it.
+func isPlainWord(body string) bool {
+	const most = 500
+	return len(body) <= most && !strings.Contains(body, "<")
 }
 
 // classOfStatus is what an HTTP status says by itself.
@@ -174,9 +212,11 @@ func classOfStatus(status int) Class {
 	return BadReply
 }
 
-func classOf(f *Fault, text string) Class {
+// classOf is the class of an envelope; created says whether it gives an id.
+func classOf(f *Fault, text string, created bool) Class {
 	lower := strings.ToLower(text)
 	table := codes[f.Op]
+	succeeds := slices.Contains(table.success, f.Inner)
 	switch status := classOfStatus(f.Status); {
 	case status == Unauthorized || f.Inner == codeToken || f.Outer == codeToken:
 		return Unauthorized
@@ -187,27 +227,40 @@ func classOf(f *Fault, text string) Class {
 	case f.Inner == codeUnsure:
 		return Unsure
 	case throttledText(lower):
-		return Throttled
+		return classOfThrottle(f, lower, status, succeeds || f.Op == OpCreate && created)
 	case status != OK:
 		return status
-	case slices.Contains(table.success, f.Inner):
+	case succeeds:
 		return OK
 	case slices.Contains(table.noop, f.Inner):
 		return NoOp
-	case f.Inner == codeNoData && !f.Op.Mutates():
+	case f.Inner == codeNoData:
 		return NoData
+	case f.Inner == codeUnexpected:
+		return Unexpected
 	case f.Outer == codeOK:
 		return OK
 	}
 	return classOfFailure(f, lower, table)
 }
 
+// classOfThrottle weighs a text that speaks of throttling. Beside the data of a
+// success it is just a text. Beside a success code without data only the
+// wording that was observed proves that nothing was executed.
+func classOfThrottle(f *Fault, lower string, status Class, succeeded bool) Class {
+	switch {
+	case succeeded && f.Outer == codeOK && status == OK:
+		return OK
+	case f.Outer != codeOK || !f.Op.Mutates() || strings.Contains(lower, throttleMarkers[0]):
+		return Throttled
+	}
+	return Mystery
+}
+
 func classOfFailure(f *Fault, lower string, table codeTable) Class {
 	switch {
 	case strings.Contains(lower, forbiddenMarker):
 		return Forbidden
-	case f.Inner == codeUnexpected:
-		return Unexpected
 	case slices.Contains(table.refused, f.Inner):
 		return Refused
 	case slices.Contains(table.missing, f.Inner):

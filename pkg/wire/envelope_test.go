@@ -61,7 +61,20 @@ func TestReadCall(t *testing.T) {
 		{"10057", fleet.Create, 200, envelopeOf("1", "10057", ""), Unexpected},
 		{"wrong account type", fleet.Create, 200, envelopeOf("1", "4711", "Authorisation Failure"), Forbidden},
 		{"a code that nobody explained", fleet.Create, 200, envelopeOf("1", "4711", "oops"), Mystery},
-		{"1359 to a mutation", fleet.Activate, 200, envelopeOf("1", "1359", ""), Mystery},
+		{"1359 to a mutation", fleet.Activate, 200, envelopeOf("1", "1359", ""), NoData},
+		{"1359 to a mutation under outer 0", fleet.Activate, 200, envelopeOf("0", "1359", ""), NoData},
+		{"10057 under outer 0", fleet.Activate, 200, envelopeOf("0", "10057", ""), Unexpected},
+		{"201 without an envelope", fleet.Create, 201, `created`, BadReply},
+		{"202 without a body", fleet.Activate, 202, ``, BadReply},
+		{"204", fleet.Delete, 204, ``, BadReply},
+		{"success under 201", fleet.Create, 201, created, OK},
+		{"a success that speaks of throttling", fleet.Create, 200, `{"Response":{"resultCode":"0","endpointId":"881","resultParam":{"resultDescription":"created; throttling policy GOLD applies"}}}`, OK},
+		{"a success that speaks of the rate limit", fleet.Activate, 200, envelopeOf("0", "5014", "rate limit 4 of 5 used"), OK},
+		{"a success code beside a guess at throttling", fleet.Link, 200, envelopeOf("0", "0", "throttling policy GOLD applies"), Mystery},
+		{"a page that speaks of throttling", fleet.Create, 200, `<html><script>_.throttle(g)</script>rate limit</html>`, BadReply},
+		{"a long text that speaks of the rate limit", fleet.Create, 200, strings.Repeat("rate limit ", 100), BadReply},
+		{"responseParam is empty", fleet.Activate, 200, `{"Response":{"resultCode":"0","resultParam":{"resultCode":"5014"},"responseParam":[]}}`, OK},
+		{"responseParam is a text", fleet.Activate, 200, `{"Response":{"resultCode":"0","resultParam":{"resultCode":"5014"},"responseParam":""}}`, OK},
 		{"500", fleet.Create, 500, `{}`, ServerError},
 		{"success under 500", fleet.Create, 500, created, ServerError},
 		{"503 that says rate limit", fleet.Activate, 503, `rate limit`, Throttled},
@@ -139,8 +152,15 @@ func TestReadTokens(t *testing.T) {
 		{"empty body", 200, ``, BadReply},
 		{"a page", 200, `<html>`, BadReply},
 		{"500", 500, ``, ServerError},
-		{"success without tokens", 200, envelopeOf("0", "0", ""), MissingData},
-		{"an empty token", 200, `{"AccessToken":""}`, BadReply},
+		{"success without tokens", 200, envelopeOf("0", "0", ""), LoginRefused},
+		{"a flat refusal", 200, `{"resultCode":"10126","message":"no"}`, LoginRefused},
+		{"another flat refusal", 200, `{"error":"invalid credentials"}`, LoginRefused},
+		{"null for a token", 200, `{"AccessToken":null,"RefreshToken":null}`, LoginRefused},
+		{"a flat throttle", 200, `{"error":"rate limit exceeded"}`, Throttled},
+		{"tokens under 201", 201, `{"AccessToken":"c4n4ry","RefreshToken":"c4n4ry"}`, LoginRefused},
+		{"a page with the password", 500, `<html>c4n4ry`, ServerError},
+		{"a flat object with the password", 400, `{"password":"c4n4ry"}`, LoginRefused},
+		{"an empty token", 200, `{"AccessToken":""}`, LoginRefused},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,6 +170,9 @@ func TestReadTokens(t *testing.T) {
 			}
 			if (tokens.Access != "") != (tt.want == OK) {
 				t.Errorf("got token %q", tokens.Access)
+			}
+			if err != nil && strings.Contains(err.Error(), "c4n4ry") {
+				t.Errorf("the error shows what must not be shown: %v", err)
 			}
 		})
 	}

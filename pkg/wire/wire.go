@@ -123,7 +123,7 @@ type Dialect interface {
 	ReadQuery(fleet.Query, Reply) (fleet.Page, error)
 }
 
-// Dialects are the dialects by name. The first is the default.
+// dialects are the dialects by name; the first is the default.
 var dialects = []struct {
 	name    string
 	dialect Dialect
