@@ -54,8 +54,8 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 	return f.CloseAtomicallyReplace()
 }
 
-// refusals keeps, per host and user, a salted hash of the password that the
-// platform refused last, so that no later run tries it again.
+// refusals keeps, per host and user, salted hashes of the passwords that the
+// platform refused last, so that no later run tries one of them again.
 type refusals struct {
 	path  string
 	again bool // the user asks for another try
@@ -66,7 +66,10 @@ type refusal struct {
 	Salt, Hash     []byte
 }
 
-const hashRounds = 100_000
+const (
+	hashRounds   = 100_000
+	mostRefusals = 20
+)
 
 func hashOf(password platform.Secret, salt []byte) (hash []byte, err error) {
 	password.Reveal(func(text string) { hash, err = pbkdf2.Key(sha256.New, text, salt, hashRounds, sha256.Size) })
@@ -104,7 +107,7 @@ func (r refusals) Refused(host, username string, password platform.Secret) bool 
 	return false
 }
 
-// Remember notes a refused login in the place of the user's last one.
+// Remember notes a refused login, and forgets the oldest when there are many.
 func (r refusals) Remember(host, username string, password platform.Secret) error {
 	all, err := r.load()
 	if err != nil {
@@ -118,11 +121,7 @@ func (r refusals) Remember(host, username string, password platform.Secret) erro
 	if err != nil {
 		return err
 	}
-	kept := []refusal{{host, username, salt, hash}}
-	for _, old := range all {
-		if old.Host != host || old.Username != username {
-			kept = append(kept, old)
-		}
-	}
+	all = append([]refusal{{host, username, salt, hash}}, all...)
+	kept := all[:min(len(all), mostRefusals)]
 	return writeFile(r.path, func(w io.Writer) error { return json.NewEncoder(w).Encode(kept) })
 }

@@ -26,14 +26,18 @@ func (c *Client) Do(ctx context.Context, call fleet.Call, before func() error) f
 	renewed, stale := false, ""
 	for {
 		a, token := c.try(ctx, req, priorityOf(call), stale, before)
-		verdict := c.read(call, req.Op, a, &reply)
+		verdict := c.read(ctx, call, req.Op, a, &reply)
 		switch {
 		case verdict == Renew && !renewed:
 			renewed, stale = true, token
 		case verdict == Renew:
 			reply.Fatal = true // a new token is refused too: so would every other be
 			return reply
-		case verdict == Wait && c.outage() < c.opts.MaxOutage:
+		case verdict == Wait && c.outage() >= c.opts.MaxOutage:
+			reply.Outcome, reply.Fatal = fleet.NotAttempted, true
+			return reply
+		case verdict == Wait:
+			renewed = false // the pause may have outlived the token
 		default:
 			return reply
 		}
@@ -48,34 +52,27 @@ func priorityOf(call fleet.Call) pace.Priority {
 }
 
 // read turns an attempt into the reply and the verdict on it.
-func (c *Client) read(call fleet.Call, op wire.Op, a attempt, reply *fleet.Reply) Verdict {
+func (c *Client) read(ctx context.Context, call fleet.Call, op wire.Op, a attempt, reply *fleet.Reply) Verdict {
 	err := a.err
+	if a.began.IsZero() { // it never came to a send: an interrupt, or nobody can send
+		reply.Outcome, reply.Err, reply.Fatal = fleet.NotAttempted, err, ctx.Err() == nil
+		return Failed
+	}
 	if a.wrote {
 		reply.Sends++
 	}
-	if !a.began.IsZero() {
-		reply.Started, reply.Duration = a.began, a.took
-	}
+	reply.Started, reply.Duration = a.began, a.took
 	if err == nil {
 		reply.ID, reply.Code, err = c.opts.Dialect.ReadCall(call, a.reply)
 	}
-	reply.Err = err
 	class := wire.ClassOf(err)
-	if a.began.IsZero() && err != nil { // it never came to a send
-		reply.Outcome, reply.Fatal = fleet.NotAttempted, !isContext(err)
-		return Failed
-	}
 	c.feedback(op, class, a.retryAsk)
 	verdict := Judge(class, op)
-	reply.Outcome, reply.Fatal = verdict.outcome(), verdict == Stop
+	reply.Err, reply.Outcome, reply.Fatal = err, verdict.outcome(), verdict == Stop
 	if verdict == Done {
 		reply.Err = nil
 	}
 	return verdict
-}
-
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Page reads one page of a listing, or one row of it. Reads have no effect, so
@@ -135,7 +132,7 @@ func (c *Client) persist(ctx context.Context, op wire.Op, once func() (attempt, 
 			return ctx.Err()
 		case verdict == Wait && c.outage() < c.opts.MaxOutage:
 			continue
-		case verdict != Again || try == readTries:
+		case verdict != Again, try == readTries:
 			return fmt.Errorf("%w%s", err, tries(try))
 		}
 		if err := pause(ctx, try); err != nil {

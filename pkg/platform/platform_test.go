@@ -169,6 +169,9 @@ func TestOutcomesOfMutations(t *testing.T) {
 					sends = 0
 				}
 				reply := doOnce(t, op, provoke[class])
+				if got := wire.ClassOf(reply.Err); got != class {
+					t.Fatalf("the answer is read as %s", got)
+				}
 				if reply.Outcome != want[i] || reply.Sends != sends || reply.Err == nil {
 					t.Errorf("got %s after %d sends (%v), want %s after %d", reply.Outcome, reply.Sends, reply.Err, want[i], sends)
 				}
@@ -277,104 +280,10 @@ func TestEndlessThrottlingIsGivenUp(t *testing.T) {
 		})
 		start := time.Now()
 		reply := client(t, s, func(o *Options) { o.MaxOutage = 10 * time.Minute }).Do(t.Context(), calls[wire.OpActivate], nothing)
-		if reply.Outcome != fleet.Failed || time.Since(start) > 15*time.Minute || s.counts["/api/activateEndpoint"] > 30 {
-			t.Errorf("got %s after %s and %d calls", reply.Outcome, time.Since(start), s.counts["/api/activateEndpoint"])
+		if reply.Outcome != fleet.NotAttempted || !reply.Fatal || !errors.Is(reply.Err, fleet.ErrUnreachable) || time.Since(start) > 15*time.Minute || s.counts["/api/activateEndpoint"] > 30 {
+			t.Errorf("got %s, fatal %t, %v after %s and %d calls", reply.Outcome, reply.Fatal, reply.Err, time.Since(start), s.counts["/api/activateEndpoint"])
 		}
 	})
-}
-
-func TestOneRenewalServesAllWorkers(t *testing.T) {
-	for _, expired := range []answer{{status: 401}, {status: 200, body: envelope("1", "401", "token")}} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScript(func(string, int) answer { return answer{} })
-			s.expired = expired
-			c := client(t, s)
-			if err := c.Login(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			s.issued = map[string]time.Time{} // the platform forgets every token
-			var wg sync.WaitGroup
-			for range 32 {
-				wg.Go(func() {
-					if reply := c.Do(t.Context(), calls[wire.OpActivate], nothing); reply.Outcome != fleet.Done {
-						t.Errorf("got %s: %v", reply.Outcome, reply.Err)
-					}
-				})
-			}
-			wg.Wait()
-			if s.counts["/api/login"] != 1 || s.counts["/api/RefreshToken"] != 1 {
-				t.Errorf("got %d logins and %d refreshes, want 1 and 1", s.counts["/api/login"], s.counts["/api/RefreshToken"])
-			}
-		})
-	}
-}
-
-func TestTokensAreRenewedBeforeTheyEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScript(func(string, int) answer { return answer{} })
-		s.life = 9 * time.Minute
-		c := client(t, s)
-		for range 100 {
-			if reply := c.Do(t.Context(), calls[wire.OpActivate], nothing); reply.Outcome != fleet.Done || reply.Sends != 1 {
-				t.Fatalf("got %s after %d sends: %v", reply.Outcome, reply.Sends, reply.Err)
-			}
-			time.Sleep(time.Minute)
-		}
-		if s.counts["/api/login"] != 1 || s.counts["/api/RefreshToken"] > 15 {
-			t.Errorf("got %d logins and %d refreshes in 100 minutes", s.counts["/api/login"], s.counts["/api/RefreshToken"])
-		}
-	})
-}
-
-func TestATokenSaysHowLongItLives(t *testing.T) {
-	tests := map[string]time.Duration{
-		"opaque":                           assumedLife,
-		"a.!!!.c":                          assumedLife,
-		"h.eyJleHAiOjE2MH0.s":              assumedLife, // exp alone, long past: the clocks differ
-		"h.eyJpYXQiOjEwMCwiZXhwIjo3MDB9.s": 10 * time.Minute,
-	}
-	for token, want := range tests {
-		if got := lifeOf(token); got != want {
-			t.Errorf("%s: got %s, want %s", token, got, want)
-		}
-	}
-}
-
-type memory struct{ refused bool }
-
-func (m *memory) Refused(_, _ string, _ Secret) bool   { return m.refused }
-func (m *memory) Remember(_, _ string, _ Secret) error { m.refused = true; return nil }
-
-func TestARefusedLoginIsTriedOnce(t *testing.T) {
-	for _, a := range []answer{{status: 200, body: envelope("1", "10126", "Invalid")}, {status: 401}, {status: 200, body: envelope("1", "11044", "blocked")}} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScript(func(path string, _ int) answer {
-				if path == "/api/login" {
-					return a
-				}
-				return answer{}
-			})
-			remembered := &memory{}
-			c := client(t, s, func(o *Options) { o.Refusals = remembered })
-			var wg sync.WaitGroup
-			for range 20 {
-				wg.Go(func() {
-					reply := c.Do(t.Context(), calls[wire.OpActivate], nothing)
-					if reply.Outcome != fleet.NotAttempted || !reply.Fatal || !errors.Is(reply.Err, fleet.ErrLogin) || reply.Sends != 0 {
-						t.Errorf("got %s, fatal %t, after %d sends: %v", reply.Outcome, reply.Fatal, reply.Sends, reply.Err)
-					}
-				})
-			}
-			wg.Wait()
-			next := client(t, s, func(o *Options) { o.Refusals = remembered })
-			if err := next.Login(t.Context()); !errors.Is(err, fleet.ErrLogin) {
-				t.Errorf("the next run: got %v, want %v", err, fleet.ErrLogin)
-			}
-			if s.counts["/api/login"] != 1 {
-				t.Errorf("got %d logins, want 1", s.counts["/api/login"])
-			}
-		})
-	}
 }
 
 func TestReadsAreTriedAgainAndMutationsAreNot(t *testing.T) {

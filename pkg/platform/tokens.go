@@ -19,6 +19,9 @@ import (
 // say so itself (public clients cache one for nine minutes, observed).
 const assumedLife = 9 * time.Minute
 
+// renewAgain is when a renewal that got no answer is tried again.
+const renewAgain = 15 * time.Second
+
 // tokens holds the account's tokens; one renewal at a time serves everybody.
 type tokens struct {
 	client *Client
@@ -78,7 +81,7 @@ func (t *tokens) ready(ctx context.Context, stale string) error {
 	if refused != nil || have.serves(stale) && time.Now().Before(have.renewAt) {
 		return refused
 	}
-	return t.renew(ctx, have.refresh)
+	return t.renew(ctx, stale)
 }
 
 func (t *tokens) look() (pair, error) {
@@ -88,20 +91,32 @@ func (t *tokens) look() (pair, error) {
 }
 
 // renew asks for a new pair with the refresh token, and logs in when there is
-// none or it does not serve.
-func (t *tokens) renew(ctx context.Context, refresh Secret) error {
-	if !refresh.Empty() {
-		got, err := t.ask(ctx, wire.Refresh(), refresh.text())
-		if err == nil {
-			t.keep(got)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-		t.keep(wire.Tokens{})
+// none or it was refused. When the platform does not answer, a token that lives
+// still serves, and is renewed a little later.
+func (t *tokens) renew(ctx context.Context, stale string) error {
+	have, _ := t.look()
+	if have.refresh.Empty() {
+		return t.login(ctx)
 	}
-	return t.login(ctx)
+	got, err := t.ask(ctx, wire.Refresh(), have.refresh.text())
+	switch {
+	case err == nil:
+		t.keep(got)
+		return nil
+	case wire.ClassOf(err) == wire.LoginRefused:
+		return t.login(ctx)
+	case have.serves(stale) && ctx.Err() == nil:
+		t.postpone()
+		return nil
+	}
+	return err
+}
+
+// postpone leaves the token as it is for a while.
+func (t *tokens) postpone() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.have.renewAt = time.Now().Add(renewAgain)
 }
 
 func (t *tokens) login(ctx context.Context) error {
@@ -132,10 +147,12 @@ func (t *tokens) refuse(err error) error {
 	return err
 }
 
-// remember notes a refusal for the runs to come.
+// remember notes a refusal for the runs to come, unless it was about the target
+// account: the password may be right.
 func (t *tokens) remember(err error) error {
 	o := t.client.opts
-	if o.Refusals == nil {
+	var f *wire.Fault
+	if o.Refusals == nil || errors.As(err, &f) && f.Inner == wire.CodeBadTarget {
 		return err
 	}
 	if kept := o.Refusals.Remember(t.client.base.Host, o.Username, o.Password); kept != nil {
@@ -158,9 +175,18 @@ func (t *tokens) ask(ctx context.Context, req wire.Request, token string) (wire.
 		}
 		var err error
 		got, err = wire.ReadTokens(req.Op, a.reply)
-		return a, err
+		return a, t.masked(err)
 	})
 	return got, err
+}
+
+// masked hides the password in what the platform said of a login.
+func (t *tokens) masked(err error) error {
+	var f *wire.Fault
+	if secret := t.client.opts.Password.text(); errors.As(err, &f) && secret != "" {
+		f.Text = strings.ReplaceAll(f.Text, secret, masked)
+	}
+	return err
 }
 
 func (t *tokens) keep(got wire.Tokens) {

@@ -38,7 +38,7 @@ func ReadTokens(op Op, reply Reply) (Tokens, error) {
 		ResultCode                value
 	}
 	object := json.Unmarshal(reply.Body, &flat) == nil
-	if object && reply.Status == 200 && flat.AccessToken != "" {
+	if object && classOfStatus(reply.Status) == OK && flat.AccessToken != "" {
 		return Tokens{flat.AccessToken, flat.RefreshToken}, nil
 	}
 	env, fault := judge(op, reply)
