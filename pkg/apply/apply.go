@@ -41,6 +41,20 @@ type StepResult struct {
 	Outcome fleet.Outcome
 }
 
+// book notes what came of a call. A step that is done in part is unknown: it is
+// neither done nor proved not applied.
+func (s *StepResult) book(outcome fleet.Outcome, more bool) {
+	part := s.Outcome == fleet.Unknown // by an earlier call
+	switch {
+	case outcome == fleet.Done && !more:
+		s.Outcome = fleet.Done
+	case outcome == fleet.Done || part:
+		s.Outcome = fleet.Unknown
+	default:
+		s.Outcome = outcome
+	}
+}
+
 // Result is what became of one task. Its zero value says that nobody reached
 // it.
 type Result struct {
@@ -167,8 +181,9 @@ func (r *runner) perform(ctx context.Context, res *Result) {
 	calls := r.abilities.Calls(res.Task.Changes())
 	for n, call := range calls {
 		call.Begun = n > 0
-		call.EndpointID, call.Name = res.ID, res.Task.Label()
-		if ctx.Err() != nil || !r.call(ctx, res, call) {
+		call.EndpointID, call.Name = res.ID, liveName(res.Task)
+		more := n+1 < len(calls) && calls[n+1].First < call.End // the step takes another call
+		if ctx.Err() != nil || !r.call(ctx, res, call, more) {
 			break
 		}
 	}
@@ -179,6 +194,14 @@ func (r *runner) perform(ctx context.Context, res *Result) {
 	}
 }
 
+// liveName is the name by which the platform knows the task's endpoint now.
+func liveName(t *plan.Task) string {
+	if t.Before != nil && t.Before.Name != "" {
+		return t.Before.Name
+	}
+	return t.Label()
+}
+
 func (res *Result) finish(began time.Time) {
 	if !res.Started.IsZero() {
 		res.Duration = time.Since(began)
@@ -186,8 +209,9 @@ func (res *Result) finish(began time.Time) {
 }
 
 // call makes one call and books what came of it on the steps that it covers.
-// It reports whether the next call may follow.
-func (r *runner) call(ctx context.Context, res *Result, call fleet.Call) bool {
+// It reports whether the next call may follow. More says that the last of those
+// steps takes another call.
+func (r *runner) call(ctx context.Context, res *Result, call fleet.Call, more bool) bool {
 	reply := r.on.Do(ctx, call, func() error { return nil })
 	if res.Started.IsZero() {
 		res.Started = reply.Started
@@ -197,7 +221,7 @@ func (r *runner) call(ctx context.Context, res *Result, call fleet.Call) bool {
 		res.Code = reply.Code
 	}
 	for i := call.First; i < call.End; i++ {
-		res.Steps[i].Outcome = reply.Outcome
+		res.Steps[i].book(reply.Outcome, more && i == call.End-1)
 	}
 	if reply.ID != "" {
 		res.ID = reply.ID

@@ -22,10 +22,14 @@ type fake struct {
 	most     int
 	takes    time.Duration
 	folds    []fleet.Action
+	modifies []fleet.FieldSet
 }
 
 func (f *fake) Abilities() fleet.Abilities {
-	return fleet.Abilities{Modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan)}, Folds: f.folds}
+	if f.modifies == nil {
+		f.modifies = []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan)}
+	}
+	return fleet.Abilities{Modifies: f.modifies, Folds: f.folds}
 }
 
 func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply {
@@ -224,68 +228,21 @@ func TestWorkersFollowFromTheRate(t *testing.T) {
 	}
 }
 
-// Verify: what a listing after the run proves about each outcome.
-func TestVerify(t *testing.T) {
-	live := &fleet.Endpoint{ID: "7"}
-	full := []plan.Step{{Action: fleet.Create}, {Action: fleet.Link}, {Action: fleet.Activate}}
-	tests := []struct {
-		name     string
-		before   []fleet.Outcome // of create, link, activate
-		after    plan.Task
-		want     string
-		outcome  fleet.Outcome
-		verified bool
-	}{
-		{"done and shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Done}, plan.Task{Before: live},
-			"create=done link=done activate=done ", fleet.Done, true},
-		{"done and not shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Done}, plan.Task{Before: live, Steps: full[2:]},
-			"create=done link=done activate=unknown ", fleet.Unknown, false},
-		{"unknown and shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Unknown}, plan.Task{Before: live},
-			"create=done link=done activate=done ", fleet.Done, true},
-		{"unknown and not shown", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Unknown}, plan.Task{Before: live, Steps: full[2:]},
-			"create=done link=done activate=unknown ", fleet.Unknown, false},
-		{"an unknown create that happened", []fleet.Outcome{fleet.Unknown, fleet.NotAttempted, fleet.NotAttempted}, plan.Task{Before: live, Steps: full[1:]},
-			"create=done link=not-attempted activate=not-attempted ", fleet.NotAttempted, false},
-		{"a create that happened twice", []fleet.Outcome{fleet.Done, fleet.Done, fleet.Done}, plan.Task{Refused: []string{"2 live endpoints"}},
-			"create=unknown link=unknown activate=unknown ", fleet.Unknown, false},
-		{"failed", []fleet.Outcome{fleet.Done, fleet.Failed, fleet.NotAttempted}, plan.Task{Before: live, Steps: full[1:]},
-			"create=done link=failed activate=not-attempted ", fleet.Failed, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{}, Steps: full}}}
-			r := planned(&p.Tasks[0])
-			r.Attempts = 1
-			for i, o := range tt.before {
-				r.Steps[i].Outcome = o
+// A step that takes two calls is done after the second, and unknown when only
+// the first was.
+func TestAStepOfTwoCalls(t *testing.T) {
+	for outcome, want := range map[fleet.Outcome]fleet.Outcome{fleet.Done: fleet.Done, fleet.Failed: fleet.Unknown, fleet.Unknown: fleet.Unknown, fleet.NotAttempted: fleet.Unknown} {
+		p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{}, Before: &fleet.Endpoint{ID: "1"},
+			Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{Name: "n", PlanID: "2"}}, {Action: fleet.Activate}}}}}
+		f := &fake{modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan), fleet.Fieldset(fleet.FieldName)}, answer: func(call fleet.Call) fleet.Reply {
+			if call.Fields.Name != "" && outcome != fleet.Done {
+				return fleet.Reply{Outcome: outcome, Err: errors.New("no")}
 			}
-			r.sum()
-			tt.after.Spec = &fleet.Spec{}
-			results := []Result{r}
-			Verify(p, results, &plan.Plan{Tasks: []plan.Task{tt.after}})
-			if got := steps(results[0]); got != tt.want || results[0].Outcome != tt.outcome || results[0].Verified != tt.verified {
-				t.Errorf("got %s, %s, verified %t, want %s, %s, %t", got, results[0].Outcome, results[0].Verified, tt.want, tt.outcome, tt.verified)
-			}
-		})
-	}
-}
-
-func TestVerifyOrphansByTheirID(t *testing.T) {
-	orphan := func(id fleet.ID, steps ...plan.Step) plan.Task {
-		return plan.Task{Before: &fleet.Endpoint{ID: id}, Steps: steps}
-	}
-	del := plan.Step{Action: fleet.Delete}
-	p := &plan.Plan{Tasks: []plan.Task{orphan("1", del), orphan("2", del), orphan("3")}}
-	results := make([]Result, 3)
-	for i := range p.Tasks {
-		results[i] = planned(&p.Tasks[i])
-		for s := range results[i].Steps {
-			results[i].Steps[s].Outcome = fleet.Unknown
+			return fleet.Reply{}
+		}}
+		results, err := Run(t.Context(), p, f, Options{Workers: 1})
+		if err != nil || results[0].Steps[0].Outcome != want || (results[0].Steps[1].Outcome == fleet.Done) != (want == fleet.Done) {
+			t.Errorf("%s: got %s, %v, want modify=%s", outcome, steps(results[0]), err, want)
 		}
-		results[i].sum()
-	}
-	Verify(p, results, &plan.Plan{Tasks: []plan.Task{orphan("2", del)}})
-	if results[0].Outcome != fleet.Done || !results[0].Verified || results[1].Outcome != fleet.Unknown || results[2].Outcome != fleet.Unchanged {
-		t.Errorf("got %s, %s, %s, want done, unknown, unchanged", results[0].Outcome, results[1].Outcome, results[2].Outcome)
 	}
 }

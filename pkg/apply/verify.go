@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
 	"sftctl/pkg/plan"
 )
 
@@ -52,53 +54,112 @@ func pair(p, now *plan.Plan) []*plan.Task {
 	return pairs
 }
 
-// Verify holds results against the same files planned on a listing made after
-// the run. A row that needs nothing any more is verified. A step whose outcome
-// was unknown and that is not needed any more was applied. A step that the
-// platform acknowledged, and that is needed still, is unknown: either the
-// listing lags or the platform did not do what it said.
-func Verify(p *plan.Plan, results []Result, after *plan.Plan) {
+// Verify holds results against a listing made after the run, and the same files
+// planned on it. What the listing shows is done, what it does not show although
+// the platform acknowledged it is unknown: either the listing lags or the
+// platform did not do what it said. A row that needs nothing any more is
+// verified.
+func Verify(p *plan.Plan, results []Result, after *plan.Plan, have *inventory.Inventory) {
 	for i, now := range pair(p, after) {
 		r := &results[i]
-		if now == nil && r.Task.Orphan() {
-			now = &plan.Task{} // an orphan that is gone needs nothing
-		}
-		if now == nil || r.Task.Orphan() && len(r.Steps) == 0 {
+		if r.Task.Orphan() && len(r.Steps) == 0 {
 			continue
 		}
-		r.verify(now)
+		if now == nil {
+			now = &plan.Task{} // an orphan that is none any more needs nothing
+		}
+		r.verify(now, have)
 	}
 }
 
-func (r *Result) verify(now *plan.Task) {
-	if ambiguous(r, now) {
-		r.doubt(fmt.Errorf("after the run: %s", now.Refused[0]))
-		return
+// verify judges one row; now is what it comes to on the listing.
+func (r *Result) verify(now *plan.Task, have *inventory.Inventory) {
+	live, _ := have.ByID(r.ID)
+	if r.ID == "" && now.Before != nil {
+		live, r.ID = now.Before, now.Before.ID
 	}
-	var missing []error
+	missing := r.compare(live)
+	r.sum()
+	r.Verified = (r.Outcome == fleet.Done || r.Outcome == fleet.Unchanged) && len(now.Steps) == 0 && len(now.Refused) == 0
+	switch {
+	case len(missing) > 0:
+		r.Err = errors.Join(append([]error{r.Err}, missing...)...)
+	case r.Outcome == fleet.Done && !r.Verified:
+		r.doubt(fmt.Errorf("all steps were acknowledged, but by the listing after the run the row is not as wanted: %s", left(now)))
+	}
+}
+
+// compare holds the row's steps against the live endpoint, nil when there is
+// none. It resolves unknown steps that show, and returns those that were
+// acknowledged and do not show.
+func (r *Result) compare(live *fleet.Endpoint) (missing []error) {
+	resolved, unsure := false, false
 	for i := range r.Steps {
-		s := &r.Steps[i]
-		needed := slices.ContainsFunc(now.Steps, func(n plan.Step) bool { return n.Action == s.Action })
+		s, shown := &r.Steps[i], r.shows(i, live)
 		switch {
-		case needed && s.Outcome == fleet.Done:
+		case s.Outcome == fleet.Unknown && shown:
+			s.Outcome, resolved = fleet.Done, true
+		case s.Outcome == fleet.Done && !shown:
 			s.Outcome = fleet.Unknown
 			missing = append(missing, fmt.Errorf("the platform acknowledged %s, but the listing after the run does not show it", s.Action))
-		case !needed && s.Outcome == fleet.Unknown && len(now.Refused) <= len(r.Task.Refused):
-			s.Outcome, r.Err = fleet.Done, nil
 		}
+		unsure = unsure || s.Outcome == fleet.Unknown || s.Outcome == fleet.Failed
 	}
-	if now.Before != nil {
-		r.ID = now.Before.ID
+	if resolved && !unsure {
+		r.Err = nil
 	}
-	r.Err = errors.Join(append([]error{r.Err}, missing...)...)
-	r.sum()
-	r.Verified = len(now.Steps) == 0 && len(now.Refused) == 0
+	return missing
 }
 
-// ambiguous says that a row which was clear before the run fits several live
-// endpoints, or none clearly, after it.
-func ambiguous(r *Result, now *plan.Task) bool {
-	return len(r.Task.Refused) == 0 && r.Task.Spec != nil && now.Before == nil && len(now.Refused) > 0 && len(now.Steps) == 0 && r.Attempts > 0
+// shows says whether a live endpoint bears the effect of a step. Of a de-link
+// that makes place for another card, not having the old one is the effect.
+func (r *Result) shows(step int, live *fleet.Endpoint) bool {
+	if live == nil {
+		return r.deleted()
+	}
+	switch planned := r.Task.Steps[step]; planned.Action {
+	case fleet.Delete:
+		return false
+	case fleet.Modify:
+		return planned.Set.Only(live.Reported) == planned.Set && sameValues(planned.Set, live.Fields)
+	case fleet.Link:
+		return live.ICCID.Equal(planned.Set.ICCID)
+	case fleet.Delink:
+		return live.Reported.Has(fleet.FieldICCID) && (r.Task.Before == nil || !live.ICCID.Equal(r.Task.Before.ICCID))
+	case fleet.Activate, fleet.Resume:
+		return live.Status == fleet.StatusActive
+	case fleet.Suspend:
+		return live.Status == fleet.StatusSuspended
+	}
+	return true // a create: it is there
+}
+
+// deleted says whether the row's endpoint was to go.
+func (r *Result) deleted() bool {
+	return slices.ContainsFunc(r.Task.Steps, func(s plan.Step) bool { return s.Action == fleet.Delete })
+}
+
+// sameValues says whether every given value is the live one.
+func sameValues(want, have fleet.Fields) bool {
+	for _, f := range fleet.AllFields {
+		w, h := want.Get(f), have.Get(f)
+		if w != "" && w != h && (f != fleet.FieldName || fleet.NameKey(w) != fleet.NameKey(h)) {
+			return false
+		}
+	}
+	return true
+}
+
+// left says in short what a row still needs, or why it cannot have it.
+func left(now *plan.Task) string {
+	if len(now.Refused) > 0 {
+		return now.Refused[0]
+	}
+	var texts []string
+	for _, s := range now.Steps {
+		texts = append(texts, fmt.Sprintf("%s (%s)", s.Action, s.Reason))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // doubt turns all that was taken as done into unknown.

@@ -25,6 +25,7 @@ type applyOptions struct {
 	yes     bool
 	full    bool
 	reports string
+	maxAge  time.Duration
 }
 
 func newApply(env Env) *cobra.Command {
@@ -43,11 +44,15 @@ func newApply(env Env) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.yes, "yes", false, "do not ask; the guards hold all the same")
 	f.BoolVar(&o.full, "full", false, "list every change, not just the first")
+	f.DurationVar(&o.maxAge, "max-age", time.Hour, "how long the answer to the question may take before live is read again (a minute where the plan hurts)")
 	f.StringVar(&o.reports, "reports", "reports", "`DIR` where runs report")
 	return cmd
 }
 
 func runApply(ctx context.Context, env Env, o applyOptions, args []string) error {
+	if err := o.guards.check(); err != nil {
+		return err
+	}
 	saved, err := planArgument(args)
 	if err != nil {
 		return err
@@ -92,7 +97,7 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 		if err := s.owns(saved); err != nil {
 			return err
 		}
-		o.limits = saved.Limits.Tighten(o.limits)
+		o.limits = saved.Limits.Tighten(o.guards.given())
 	}
 	p, l, err := s.planFiles(ctx, env, want, o.limits)
 	if err != nil {
@@ -103,19 +108,49 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 		if err := errors.Join(blocked(saved), stricter(saved, o.limits)); err != nil {
 			return err
 		}
-		stale = apply.Refresh(saved, p)
-		p = saved
+		stale, p = apply.Refresh(saved, p), saved
 	} else {
 		if err := report.PlanText(env.Stdout, p, o.full); err != nil {
-			return err
+			return fleet.Kind(fleet.ErrIO, err)
 		}
+		asked := time.Now()
 		if err := errors.Join(blocked(p), approve(env, o.yes, p)); err != nil {
 			return err
+		}
+		if time.Since(asked) > o.patience(p) {
+			if stale, err = s.refresh(ctx, env, o, want, p, &l); err != nil {
+				return err
+			}
 		}
 	}
 	run := s.run(ctx, env, p, stale)
 	s.check(ctx, env, run, want, l)
-	return finish(env, o.reports, run)
+	return finish(ctx, env, o.reports, run)
+}
+
+// patience is how long the answer to the question may take before live is read
+// again: less where the plan hurts.
+func (o *applyOptions) patience(p *plan.Plan) time.Duration {
+	if c := p.Counts; c.Step(fleet.Delete)+c.Step(fleet.Delink)+c.Step(fleet.Suspend) > 0 {
+		return min(o.maxAge, time.Minute)
+	}
+	return o.maxAge
+}
+
+// refresh reads live again and says which tasks are stale by it.
+func (s *session) refresh(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, p *plan.Plan, l *look) (map[int]string, error) {
+	hint(env, "reading again what is live, the answer took long …")
+	at := time.Now()
+	have, err := s.list(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	l.have, l.at = have, at
+	now, err := s.build(want, *l, o.limits)
+	if err != nil {
+		return nil, err
+	}
+	return apply.Refresh(p, now), nil
 }
 
 // stricter holds a saved plan against the limits of the moment.
@@ -159,7 +194,7 @@ func approve(env Env, yes bool, p *plan.Plan) error {
 // run does the plan; tasks that are stale are not begun.
 func (s *session) run(ctx context.Context, env Env, p *plan.Plan, stale map[int]string) *report.Run {
 	run := &report.Run{ID: newID(time.Now()), Plan: p, Started: time.Now(), Simulated: s.simulated, Tool: version()}
-	progress := watch(env, p)
+	progress := watch(env, p.Counts.Change-len(stale))
 	run.Results, run.Cut = apply.Run(ctx, p, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: stale})
 	progress.stop()
 	return run
@@ -185,14 +220,14 @@ func (s *session) verify(ctx context.Context, env Env, run *report.Run, want *fl
 	if err != nil {
 		return err
 	}
-	apply.Verify(run.Plan, run.Results, after)
+	apply.Verify(run.Plan, run.Results, after, l.have)
 	return nil
 }
 
 // finish writes the reports, prints the summary and makes the exit code.
-func finish(env Env, reports string, run *report.Run) error {
+func finish(ctx context.Context, env Env, reports string, run *report.Run) error {
 	outcome := runError(run)
-	run.Exit = exitCode(context.Background(), outcome)
+	run.Exit = exitCode(ctx, outcome)
 	dir := filepath.Join(reports, run.ID)
 	var failed error
 	for name, write := range run.Files() {

@@ -50,6 +50,9 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.DurationVar(&c.maxOutage, "max-outage", platform.DefaultMaxOutage, "give up when every call is throttled for longer than this")
 }
 
+// mostRate is the highest pace that is kept; timers are too coarse for more.
+const mostRate = 1000
+
 // session is a connection that is set up.
 type session struct {
 	client    *platform.Client
@@ -109,8 +112,8 @@ func (c *connection) check() (wire.Dialect, int, error) {
 	if c.listing != "paged" && c.listing != "unpaged" {
 		problems = append(problems, fmt.Errorf("--listing: got %s, want paged or unpaged", fleet.Quote(c.listing)))
 	}
-	if c.rate < 0 || c.rate > 1e6 || c.rate != c.rate {
-		problems = append(problems, fmt.Errorf("--rate: got %g, want calls per second, or 0 for no limit", c.rate))
+	if !(c.rate >= 0 && c.rate <= mostRate) {
+		problems = append(problems, fmt.Errorf("--rate: got %g, want calls per second up to %d, or 0 for no limit", c.rate, mostRate))
 	}
 	if c.stock != "" && !c.simulate {
 		problems = append(problems, errors.New("--stock goes with --simulate"))

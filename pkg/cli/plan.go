@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sftctl/pkg/fleet"
 	"sftctl/pkg/plan"
 	"sftctl/pkg/report"
 )
@@ -61,6 +62,9 @@ func newDrift(env Env) *cobra.Command {
 }
 
 func runPlan(ctx context.Context, env Env, o planOptions, files []string) error {
+	if err := o.guards.check(); err != nil {
+		return err
+	}
 	want, err := o.inputs.read(env, files)
 	if err != nil {
 		return err
@@ -73,15 +77,15 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	if err := errors.Join(err, s.close()); err != nil {
 		return err
 	}
-	if err := report.PlanText(env.Stdout, p, o.full); err != nil {
-		return err
-	}
 	if o.save {
 		path, err := savePlan(p, o.plans, o.out)
 		if err != nil {
 			return err
 		}
-		say(env.Stderr, "saved as %s", path)
+		defer say(env.Stderr, "saved as %s", path)
+	}
+	if err := report.PlanText(env.Stdout, p, o.full); err != nil {
+		return fleet.Kind(fleet.ErrIO, err)
 	}
 	return planError(p, o.detailed)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/inventory"
@@ -15,15 +16,43 @@ import (
 )
 
 // guards are the flags that bound what a plan may do.
-type guards struct{ limits plan.Limits }
+type guards struct {
+	limits plan.Limits
+	flags  *pflag.FlagSet
+}
 
 func (g *guards) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
+	g.flags = f
 	f.IntVar(&g.limits.Deletes, "max-deletes", 0, "the most endpoints that may be deleted")
 	f.IntVar(&g.limits.Delinks, "max-delinks", 0, "the most SIMs that may be de-linked")
 	f.IntVar(&g.limits.Suspends, "max-suspends", 0, "the most endpoints that may be suspended")
 	f.IntVar(&g.limits.Activations, "max-activations", plan.NoLimit, "the most endpoints that may be activated, which may be billed (-1: no limit)")
 	f.IntVar(&g.limits.Modifies, "max-modifies", plan.NoLimit, "the most endpoints that may be modified (-1: no limit)")
+}
+
+// check refuses what is no number: steps that hurt have no limitless.
+func (g *guards) check() error {
+	for name, limit := range map[string]int{"max-deletes": g.limits.Deletes, "max-delinks": g.limits.Delinks, "max-suspends": g.limits.Suspends} {
+		if limit < 0 {
+			return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--%s: got %d, want the number of steps that are allowed", name, limit))
+		}
+	}
+	return nil
+}
+
+// given are the limits that somebody set, however it was done; the others are
+// none. A saved plan is narrowed by them, not by defaults.
+func (g *guards) given() plan.Limits {
+	limit := func(name string, value int) int {
+		if g.flags.Changed(name) {
+			return value
+		}
+		return plan.NoLimit
+	}
+	l := g.limits
+	return plan.Limits{Deletes: limit("max-deletes", l.Deletes), Delinks: limit("max-delinks", l.Delinks), Suspends: limit("max-suspends", l.Suspends),
+		Activations: limit("max-activations", l.Activations), Modifies: limit("max-modifies", l.Modifies)}
 }
 
 // newID names a plan or a run: UTC time and four characters.

@@ -8,7 +8,6 @@ import (
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
-	"sftctl/pkg/plan"
 	"sftctl/pkg/report"
 )
 
@@ -28,8 +27,8 @@ type progress struct {
 	ended  chan struct{}
 }
 
-func watch(env Env, p *plan.Plan) *progress {
-	w := &progress{env: env, total: p.Counts.Change, began: time.Now(), quit: make(chan struct{}), ended: make(chan struct{})}
+func watch(env Env, total int) *progress {
+	w := &progress{env: env, total: total, began: time.Now(), quit: make(chan struct{}), ended: make(chan struct{})}
 	if env.Terminal && w.total > 0 {
 		w.bar = progressbar.NewOptions(w.total, progressbar.OptionSetWriter(env.Stderr), progressbar.OptionSetDescription("applying"),
 			progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true),

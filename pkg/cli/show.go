@@ -48,14 +48,14 @@ func runShow(env Env, o showOptions, path string) error {
 		return err
 	}
 	if o.format == "text" {
-		return report.PlanText(env.Stdout, p, o.full)
+		return fleet.Kind(fleet.ErrIO, report.PlanText(env.Stdout, p, o.full))
 	}
 	out := json.NewEncoder(env.Stdout)
 	out.SetIndent("", "  ")
-	return out.Encode(struct {
+	return fleet.Kind(fleet.ErrIO, out.Encode(struct {
 		plan.Header
 		Tasks []plan.Task `json:"tasks"`
-	}{p.Header, p.Tasks})
+	}{p.Header, p.Tasks}))
 }
 
 func readPlan(path string) (*plan.Plan, error) {

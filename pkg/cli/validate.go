@@ -57,6 +57,6 @@ func runValidate(_ context.Context, env Env, in inputs, files []string) error {
 	if err != nil {
 		return err
 	}
-	say(env.Stdout, "valid: %d rows in %d files", len(want.Specs), len(want.Inputs))
-	return nil
+	_, err = fmt.Fprintf(env.Stdout, "valid: %d rows in %d files\n", len(want.Specs), len(want.Inputs))
+	return fleet.Kind(fleet.ErrIO, err)
 }

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"sftctl/pkg/fleet"
 )
 
 func newVersion(env Env) *cobra.Command {
@@ -12,8 +15,8 @@ func newVersion(env Env) *cobra.Command {
 		Short: "Print the program's version",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			say(env.Stdout, "%s", version())
-			return nil
+			_, err := fmt.Fprintln(env.Stdout, version())
+			return fleet.Kind(fleet.ErrIO, err)
 		},
 	}
 }

@@ -232,6 +232,8 @@ func (b *builder) modify(t *Task) {
 			t.refuse("%s is %s, want %s: it cannot be changed in place; correct the file, or make a new endpoint under another name", f, fleet.Quote(have), fleet.Quote(want))
 		case f == fleet.FieldName && b.protected(t):
 			t.refuse("it is protected, and would be renamed to %s", fleet.Quote(want))
+		case f == fleet.FieldName && b.bearer(want) != "":
+			t.refuse("it would be renamed to %s, which endpoint %s is called already", fleet.Quote(want), b.bearer(want))
 		default:
 			set.Set(f, want)
 			reasons = append(reasons, fmt.Sprintf("%s %s → %s", f, orNone(have), want))
@@ -240,6 +242,16 @@ func (b *builder) modify(t *Task) {
 	if len(reasons) > 0 {
 		t.step(fleet.Modify, set, "%s", strings.Join(reasons, ", "))
 	}
+}
+
+// bearer is an endpoint that has a name now; names are not unique on the
+// platform, but rows are told apart by them.
+func (b *builder) bearer(name string) fleet.ID {
+	live, _ := b.have.ByName(name)
+	if live == nil {
+		return ""
+	}
+	return live.ID
 }
 
 func equal(f fleet.Field, want, have string) bool {

@@ -223,6 +223,7 @@ func TestMatching(t *testing.T) {
 	}{
 		{"by name", spec("b", fleet.StatePreActive, ""), "2", ""},
 		{"by id, which renames", with(spec("new", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.ID = "2" }), "2", "modify"},
+		{"by id, and its new name is taken", with(spec("a", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.ID = "2" }), "2", "!"},
 		{"an id that is not there", with(spec("new", fleet.StatePreActive, ""), func(s *fleet.Spec) { s.ID = "99" }), "", "!"},
 		{"an id that is gone and shall be", with(spec("new", fleet.StateAbsent, ""), func(s *fleet.Spec) { s.ID = "99" }), "", ""},
 		{"a name that two have", spec("twin", fleet.StatePreActive, ""), "", "!"},

@@ -113,6 +113,9 @@ func canonicalRow(res *apply.Result) failedRow {
 		if spec.ClearSIM {
 			row.ICCID = "!clear"
 		}
+		if spec.Name == "" && row.EndpointID == "" && res.ID != "" {
+			row.EndpointID = string(res.ID) // a row that is known by its card only
+		}
 		if spec.Relink {
 			row.Relink = "true"
 		}
