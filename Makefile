@@ -40,5 +40,5 @@ golden: ## write the golden files anew; read the difference before you commit it
 
 clean: ## what building, running and testing leave behind
 	rm -rf bin dist
-	rm -rf plans/*.plan
+	find plans -name '*.plan' ! -name example.plan -delete
 	find reports -mindepth 1 -maxdepth 1 -type d ! -name example -exec rm -rf {} +

@@ -7,6 +7,7 @@ samples=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+for name in $(env | sed -n 's/^\(SFTCTL_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 export SFTCTL_STATE_DIR="$work/state" SFTCTL_SIMULATE=true SFTCTL_RATE=0 SFTCTL_STOCK="$samples/navaids-stock.json"
 
 step() { printf '\n$ sftctl %s\n' "$*"; }

@@ -4,7 +4,6 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -113,8 +112,8 @@ func Run(ctx context.Context, p *plan.Plan, on Platform, opts Options) ([]Result
 
 // cutShort is why a run ended early, nil when it did not.
 func cutShort(ctx, runCtx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return fleet.Kind(fleet.ErrStopped, fmt.Errorf("interrupted: %w", err))
+	if ctx.Err() != nil {
+		return fleet.Kind(fleet.ErrStopped, context.Cause(ctx))
 	}
 	if runCtx.Err() != nil {
 		return context.Cause(runCtx)

@@ -106,9 +106,18 @@ func (r *Result) compare(live *fleet.Endpoint) (missing []error) {
 		unsure = unsure || s.Outcome == fleet.Unknown || s.Outcome == fleet.Failed
 	}
 	if resolved && !unsure {
-		r.Err = nil
+		r.Err = r.resolved()
 	}
 	return missing
+}
+
+// resolved is what is left to say of a row whose unknown step turned out to be
+// done: nothing, unless that kept other steps from being begun.
+func (r *Result) resolved() error {
+	if !slices.ContainsFunc(r.Steps, func(s StepResult) bool { return s.Outcome == fleet.NotAttempted }) {
+		return nil
+	}
+	return fmt.Errorf("a step was in doubt, and the listing after the run shows it done; run again for the others (%w)", r.Err)
 }
 
 // shows says whether a live endpoint bears the effect of a step. Of a de-link

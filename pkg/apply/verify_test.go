@@ -50,7 +50,7 @@ func TestVerify(t *testing.T) {
 		{"unknown and shown", [3]fleet.Outcome{d, d, u}, &active, nil, nil, "create=done link=done activate=done ", d, true, false},
 		{"unknown and not shown", [3]fleet.Outcome{d, d, u}, &linked, full[2:], nil, "create=done link=done activate=unknown ", u, false, true},
 		{"unknown, and another step is needed", [3]fleet.Outcome{d, d, u}, &suspended, []plan.Step{{Action: fleet.Resume}}, nil, "create=done link=done activate=unknown ", u, false, true},
-		{"an unknown create that happened", [3]fleet.Outcome{u, n, n}, &bare, full[1:], nil, "create=done link=not-attempted activate=not-attempted ", n, false, false},
+		{"an unknown create that happened", [3]fleet.Outcome{u, n, n}, &bare, full[1:], nil, "create=done link=not-attempted activate=not-attempted ", n, false, true},
 		{"an unknown create that is not there", [3]fleet.Outcome{u, n, n}, nil, full, nil, "create=unknown link=not-attempted activate=not-attempted ", u, false, true},
 		{"a create that happened twice", [3]fleet.Outcome{d, d, d}, nil, nil, []string{"2 live endpoints fit"}, "create=unknown link=unknown activate=unknown ", u, false, true},
 		{"failed", [3]fleet.Outcome{d, f, n}, &bare, full[1:], nil, "create=done link=failed activate=not-attempted ", f, false, true},

@@ -3,8 +3,11 @@ package cli
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -66,6 +69,9 @@ func runApply(ctx context.Context, env Env, o applyOptions, args []string) error
 	if saved == nil && !o.yes && !env.Terminal {
 		return fleet.Kind(fleet.ErrUsage, errors.New("nobody is at the terminal to approve: apply a saved plan, or say --yes"))
 	}
+	if err := writable(o.reports); err != nil {
+		return err
+	}
 	s, err := o.connection.open(env)
 	if err != nil {
 		return err
@@ -73,7 +79,7 @@ func runApply(ctx context.Context, env Env, o applyOptions, args []string) error
 	if s.real() {
 		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("apply works on --simulate and on loopback only, and %s is neither: until a run is journalled, a cut connection could leave calls that nobody accounts for", s.baseURL))
 	}
-	return errors.Join(doApply(ctx, env, o, s, want, saved), s.close())
+	return doApply(ctx, env, o, s, want, saved)
 }
 
 // planArgument reads the plan file among the arguments, nil when they are
@@ -97,6 +103,10 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 		if err := s.owns(saved); err != nil {
 			return err
 		}
+		if err := blocked(saved); err != nil {
+			return fmt.Errorf("%w (this was said when the plan was made: make a new one with that limit)", err)
+		}
+		warnOfEdits(env, saved)
 		o.limits = saved.Limits.Tighten(o.guards.given())
 	}
 	p, l, err := s.planFiles(ctx, env, want, o.limits)
@@ -105,7 +115,7 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 	}
 	var stale map[int]string
 	if saved != nil {
-		if err := errors.Join(blocked(saved), stricter(saved, o.limits)); err != nil {
+		if err := stricter(saved, o.limits); err != nil {
 			return err
 		}
 		stale, p = apply.Refresh(saved, p), saved
@@ -125,7 +135,8 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 	}
 	run := s.run(ctx, env, p, stale)
 	s.check(ctx, env, run, want, l)
-	return finish(ctx, env, o.reports, run)
+	// What was simulated is kept before anything is printed: a pipe may break.
+	return errors.Join(s.close(), finish(ctx, env, o.reports, run))
 }
 
 // patience is how long the answer to the question may take before live is read
@@ -151,6 +162,20 @@ func (s *session) refresh(ctx context.Context, env Env, o applyOptions, want *fl
 		return nil, err
 	}
 	return apply.Refresh(p, now), nil
+}
+
+// warnOfEdits tells of input files that are others now than when the plan was
+// made. The plan is what was approved, so it is done all the same.
+func warnOfEdits(env Env, saved *plan.Plan) {
+	for _, input := range saved.Inputs {
+		data, err := os.ReadFile(input.File)
+		if err != nil || input.File == "-" {
+			continue
+		}
+		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != input.SHA256 {
+			say(env.Stderr, "warning: %s was edited since the plan was made; the plan is done as it was approved", fleet.Printable(input.File))
+		}
+	}
 }
 
 // stricter holds a saved plan against the limits of the moment.
@@ -195,6 +220,10 @@ func approve(env Env, yes bool, p *plan.Plan) error {
 func (s *session) run(ctx context.Context, env Env, p *plan.Plan, stale map[int]string) *report.Run {
 	run := &report.Run{ID: newID(time.Now()), Plan: p, Started: time.Now(), Simulated: s.simulated, Tool: version()}
 	progress := watch(env, p.Counts.Change-len(stale))
+	quiet := context.AfterFunc(ctx, func() {
+		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
+	})
+	defer quiet()
 	run.Results, run.Cut = apply.Run(ctx, p, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: stale})
 	progress.stop()
 	return run
@@ -208,6 +237,9 @@ func (s *session) check(ctx context.Context, env Env, run *report.Run, want *fle
 }
 
 func (s *session) verify(ctx context.Context, env Env, run *report.Run, want *fleet.Fleet, l look) error {
+	if ctx.Err() != nil {
+		return errors.New("the run was stopped before its results could be verified")
+	}
 	if s.mutations() > 0 {
 		hint(env, "reading what is live after the run …")
 		again, err := s.list(ctx, want)
@@ -230,12 +262,13 @@ func finish(ctx context.Context, env Env, reports string, run *report.Run) error
 	run.Exit = exitCode(ctx, outcome)
 	dir := filepath.Join(reports, run.ID)
 	var failed error
-	for name, write := range run.Files() {
-		failed = errors.Join(failed, writeFile(filepath.Join(dir, name), write))
+	for _, name := range sortedKeys(run.Files()) {
+		if failed = writeFile(filepath.Join(dir, name), run.Files()[name]); failed != nil {
+			break
+		}
 	}
-	if err := run.WriteText(env.Stdout); err != nil {
-		failed = errors.Join(failed, fleet.Kind(fleet.ErrIO, err))
+	if failed == nil {
+		say(env.Stderr, "reported in %s", dir)
 	}
-	say(env.Stderr, "reported in %s", dir)
-	return errors.Join(outcome, failed)
+	return errors.Join(outcome, failed, fleet.Kind(fleet.ErrIO, run.WriteText(env.Stdout)))
 }

@@ -40,6 +40,7 @@ func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of output, not the end of a run
 	go func() {
 		select {
 		case s := <-came:
@@ -53,7 +54,12 @@ func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 
 type interrupted struct{ signal syscall.Signal }
 
-func (i *interrupted) Error() string { return "interrupted by " + i.signal.String() }
+func (i *interrupted) Error() string {
+	if i.signal == syscall.SIGINT {
+		return "stopped by an interrupt (SIGINT)"
+	}
+	return "stopped by SIGTERM"
+}
 
 // Main runs the program and returns its exit code. A command that fails says
 // why on Stderr.

@@ -63,6 +63,7 @@ type session struct {
 	unpaged   bool
 	workers   int
 	rate      float64
+	grace     time.Duration
 	close     func() error // keeps the simulated platform's state
 }
 
@@ -76,7 +77,7 @@ func (c *connection) open(env Env) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, unpaged: c.listing == "unpaged",
+	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, unpaged: c.listing == "unpaged",
 		purse: pace.New(c.rate), close: func() error { return nil }}
 	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect, Purse: s.purse,
 		Parallel: workers, CallTimeout: c.callTimeout, Grace: c.grace, MaxOutage: c.maxOutage,
@@ -140,11 +141,20 @@ func (c *connection) check() (wire.Dialect, int, error) {
 // password reads the password from the environment or a file that nobody else
 // can read. There is no flag for it: arguments are visible to everybody.
 func (c *connection) password(env Env) (platform.Secret, error) {
-	if text, ok := env.Getenv("SFTCTL_PASSWORD"); ok && text != "" {
-		return platform.NewSecret(text), nil
+	text, ok := env.Getenv("SFTCTL_PASSWORD")
+	hasPassword := ok && text != ""
+	var missing []error
+	if c.username == "" {
+		missing = append(missing, errors.New("no user name: set SFTCTL_USERNAME or --username"))
 	}
-	if c.passwordFile == "" {
-		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, errors.New("no password: set SFTCTL_PASSWORD, or name a --password-file (or try it out with --simulate)"))
+	if !hasPassword && c.passwordFile == "" {
+		missing = append(missing, errors.New("no password: set SFTCTL_PASSWORD, or name a --password-file"))
+	}
+	if len(missing) > 0 {
+		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, errors.Join(append(missing, errors.New("(to try things out without an account: --simulate)"))...))
+	}
+	if hasPassword {
+		return platform.NewSecret(text), nil
 	}
 	info, err := os.Stat(c.passwordFile)
 	if err != nil {

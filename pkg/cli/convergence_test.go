@@ -118,8 +118,6 @@ func (w world) nuisance(e simulator.Event) (simulator.Effect, time.Duration) {
 
 var quiet = Env{Stderr: io.Discard}
 
-var open = plan.Limits{Deletes: plan.NoLimit, Delinks: plan.NoLimit, Suspends: plan.NoLimit, Activations: plan.NoLimit, Modifies: plan.NoLimit}
-
 // converge reads a file, applies it, and says what is wrong with the outcome.
 func converge(sim *simulator.Simulator, path string, workers int) (violation string) {
 	ctx := context.Background()
@@ -131,13 +129,13 @@ func converge(sim *simulator.Simulator, path string, workers int) (violation str
 	if err != nil {
 		return err.Error()
 	}
-	p, l, err := s.planFiles(ctx, quiet, want, open)
+	p, l, err := s.planFiles(ctx, quiet, want, plan.Unlimited)
 	if err != nil {
 		return err.Error()
 	}
 	run := s.run(ctx, quiet, p, nil)
 	s.check(ctx, quiet, run, want, l)
-	again, _, err := s.planFiles(ctx, quiet, want, open)
+	again, _, err := s.planFiles(ctx, quiet, want, plan.Unlimited)
 	switch {
 	case err != nil || run.Cut != nil || run.Doubt != nil:
 		return fmt.Sprint("the run: ", err, run.Cut, run.Doubt)
@@ -280,7 +278,7 @@ func TestNoPermitIsLeftUnused(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := &fleet.Fleet{Specs: specs, Policies: []fleet.Policy{{}}}
-				p, _, err := s.planFiles(t.Context(), quiet, want, open)
+				p, _, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited)
 				if err != nil {
 					t.Fatal(err)
 				}

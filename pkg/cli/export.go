@@ -20,6 +20,7 @@ type exportOptions struct {
 	format string
 	out    string
 	noIDs  bool
+	force  bool
 }
 
 func newExport(env Env) *cobra.Command {
@@ -36,6 +37,7 @@ func newExport(env Env) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "csv", "csv or yaml")
 	f.StringVarP(&o.out, "out", "o", "", "write to `FILE`, whole or not at all (default standard output)")
+	f.BoolVar(&o.force, "force", false, "replace the file of --out if it is there")
 	f.BoolVar(&o.noIDs, "no-ids", false, "leave endpointId out, so that the file can make the fleet anew elsewhere")
 	return cmd
 }
@@ -49,6 +51,11 @@ func runExport(ctx context.Context, env Env, o exportOptions) error {
 	default:
 		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--format: got %s, want csv or yaml", fleet.Quote(o.format)))
 	}
+	if o.out != "" && o.out != "-" {
+		if err := replaceable(o.out, o.mayReplace); err != nil {
+			return err
+		}
+	}
 	s, err := o.connection.open(env)
 	if err != nil {
 		return err
@@ -58,10 +65,17 @@ func runExport(ctx context.Context, env Env, o exportOptions) error {
 		return err
 	}
 	specs := wanted(have, o.noIDs)
-	if o.out != "" {
+	if o.out != "" && o.out != "-" {
 		return writeFile(o.out, func(w io.Writer) error { return write(w, specs) })
 	}
 	return fleet.Kind(fleet.ErrIO, write(env.Stdout, specs))
+}
+
+func (o *exportOptions) mayReplace(path string) error {
+	if o.force {
+		return nil
+	}
+	return fmt.Errorf("--out %s: it is there already; --force replaces it", path)
 }
 
 // wanted turns what is live into what a file would have to say for it, by name

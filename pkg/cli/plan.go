@@ -25,7 +25,6 @@ type planOptions struct {
 func (o *planOptions) bindShared(cmd *cobra.Command) {
 	o.connection.bind(cmd)
 	o.inputs.bind(cmd)
-	o.guards.bind(cmd)
 	cmd.Flags().BoolVar(&o.full, "full", false, "list every change, not just the first")
 }
 
@@ -36,10 +35,14 @@ func newPlan(env Env) *cobra.Command {
 		Short: "Show what it takes to bring live to the files, and save it; nothing is changed",
 		Args:  someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := o.guards.check(); err != nil {
+				return err
+			}
 			return runPlan(cmd.Context(), env, o, files)
 		},
 	}
 	o.bindShared(cmd)
+	o.guards.bind(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "save the plan as `FILE` (default by its id in --plans)")
 	f.StringVar(&o.plans, "plans", "plans", "`DIR` where plans are saved")
@@ -48,7 +51,7 @@ func newPlan(env Env) *cobra.Command {
 }
 
 func newDrift(env Env) *cobra.Command {
-	o := planOptions{detailed: true}
+	o := planOptions{detailed: true, guards: guards{limits: plan.Unlimited}} // nothing is done, so nothing is too much
 	cmd := &cobra.Command{
 		Use:   "drift FILE...",
 		Short: "Say whether live differs from the files: exit 2 when it does, 0 when not",
@@ -62,12 +65,14 @@ func newDrift(env Env) *cobra.Command {
 }
 
 func runPlan(ctx context.Context, env Env, o planOptions, files []string) error {
-	if err := o.guards.check(); err != nil {
-		return err
-	}
 	want, err := o.inputs.read(env, files)
 	if err != nil {
 		return err
+	}
+	if o.save {
+		if err := checkOut(o.plans, o.out); err != nil {
+			return err
+		}
 	}
 	s, err := o.connection.open(env)
 	if err != nil {

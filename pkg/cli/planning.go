@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,7 +110,7 @@ func managesSIMs(specs []fleet.Spec) bool {
 // build makes a plan of files and what the platform said.
 func (s *session) build(want *fleet.Fleet, l look, limits plan.Limits) (*plan.Plan, error) {
 	return plan.Build(want, l.have, plan.Options{
-		ID: newID(l.at), Created: l.at.UTC().Truncate(time.Second), Tool: version(), BaseURL: s.baseURL, Account: s.account,
+		ID: newID(l.at), Created: l.at.UTC().Truncate(time.Second), Tool: version(), BaseURL: s.baseURL, Account: s.account, Simulated: s.simulated,
 		Abilities: s.client.Abilities(), Limits: limits, Rate: s.rate, Products: l.products,
 	})
 }
@@ -136,10 +137,24 @@ func savePlan(p *plan.Plan, dir, path string) (string, error) {
 	return path, nil
 }
 
-// blocked is the error of a plan that a guard refuses.
+// checkOut refuses a place for a plan before anything is read: the folder of
+// plans must take files, and a file is replaced only if it is a plan.
+func checkOut(dir, path string) error {
+	if path == "" {
+		return writable(dir)
+	}
+	return replaceable(path, func(path string) error {
+		if isPlan(path) {
+			return nil
+		}
+		return fmt.Errorf("--out %s: it is there already and is no saved plan, so it is not replaced", path)
+	})
+}
+
+// blocked is the error of a plan that guards refuse.
 func blocked(p *plan.Plan) error {
 	if len(p.Blocked) == 0 {
 		return nil
 	}
-	return fleet.Kind(fleet.ErrGuard, fmt.Errorf("the plan is refused: %s", p.Blocked[0]))
+	return fleet.Kind(fleet.ErrGuard, fmt.Errorf("the plan is refused: %s", strings.Join(p.Blocked, "; ")))
 }

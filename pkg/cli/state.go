@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -30,11 +31,24 @@ func stateDir(env Env, flag string) (string, error) {
 }
 
 func makeDir(dir string) error {
-	err := os.MkdirAll(dir, 0o700)
-	if err != nil {
-		return fleet.Kind(fleet.ErrIO, err)
+	return fleet.Kind(fleet.ErrIO, os.MkdirAll(dir, 0o700))
+}
+
+// writable makes sure that a folder takes files, before anything is done whose
+// outcome is to be written into it. A folder that was not there is not left
+// behind.
+func writable(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		defer os.Remove(dir)
 	}
-	return nil
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return fleet.Kind(fleet.ErrIO, fmt.Errorf("%s cannot be written, so nothing was done: %w", dir, err))
+	}
+	return fleet.Kind(fleet.ErrIO, errors.Join(probe.Close(), os.Remove(probe.Name())))
 }
 
 // writeFile writes a file whole or not at all: aside first, then renamed.
@@ -52,6 +66,25 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return f.CloseAtomicallyReplace()
+}
+
+// replaceable refuses to write over what somebody may still need: anything that
+// is no regular file, and a file that may not be replaced. The folder of a file
+// that a person named must be there.
+func replaceable(path string, may func(path string) error) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--out %s: there is no folder %s", path, filepath.Dir(path)))
+		}
+		return nil
+	case err != nil:
+		return fleet.Kind(fleet.ErrIO, err)
+	case !info.Mode().IsRegular():
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--out %s: it is no regular file, and is not replaced", path))
+	}
+	return fleet.Kind(fleet.ErrUsage, may(path))
 }
 
 // refusals keeps, per host and user, salted hashes of the passwords that the
@@ -105,6 +138,22 @@ func (r refusals) Refused(host, username string, password platform.Secret) bool 
 		}
 	}
 	return false
+}
+
+// Accept forgets that a login was refused, once the platform took it.
+func (r refusals) Accept(host, username string, password platform.Secret) error {
+	if !r.again || !(refusals{path: r.path}).Refused(host, username, password) {
+		return nil
+	}
+	all, err := r.load()
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(all, func(old refusal) bool {
+		hash, err := hashOf(password, old.Salt)
+		return old.Host == host && old.Username == username && err == nil && subtle.ConstantTimeCompare(hash, old.Hash) == 1
+	})
+	return writeFile(r.path, func(w io.Writer) error { return json.NewEncoder(w).Encode(kept) })
 }
 
 // Remember notes a refused login, and forgets the oldest when there are many.

@@ -25,6 +25,11 @@ func (in *inputs) bind(cmd *cobra.Command) {
 // read reads files and prints their warnings.
 func (in *inputs) read(env Env, files []string) (*fleet.Fleet, error) {
 	opts := manifest.Options{Stdin: env.Stdin}
+	for _, file := range files {
+		if isPlan(file) {
+			return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s is a saved plan: show prints it, and apply does it", file))
+		}
+	}
 	if err := opts.Key.UnmarshalText([]byte(in.key)); err != nil {
 		return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--key: %w", err))
 	}

@@ -39,7 +39,7 @@ func largeFleet(n int) (*fleet.Fleet, []fleet.Endpoint, []fleet.SIM) {
 	return want, live, sims
 }
 
-var benchOptions = Options{ID: "bench", Abilities: testAbilities, Limits: Limits{NoLimit, NoLimit, NoLimit, NoLimit, NoLimit}}
+var benchOptions = Options{ID: "bench", Abilities: testAbilities, Limits: Unlimited}
 
 // BenchmarkBuild1M plans a million specs against a million live endpoints. The
 // index is made outside the loop, where the listing makes it;

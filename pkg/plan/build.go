@@ -19,6 +19,7 @@ type Options struct {
 	Tool      string
 	BaseURL   string
 	Account   string
+	Simulated bool // nothing real is planned for
 	Abilities fleet.Abilities
 	Limits    Limits
 	Rate      float64 // calls per second, for the estimate
@@ -36,7 +37,7 @@ func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, e
 	}
 	b := &builder{have: have, opts: opts, protect: want.Protect}
 	p := &Plan{Header: Header{
-		ID: opts.ID, Created: opts.Created, Tool: opts.Tool, BaseURL: opts.BaseURL, Account: opts.Account, Dialect: opts.Abilities.Dialect,
+		ID: opts.ID, Created: opts.Created, Tool: opts.Tool, BaseURL: opts.BaseURL, Account: opts.Account, Dialect: opts.Abilities.Dialect, Simulated: opts.Simulated,
 		Inputs: want.Inputs, Columns: want.Columns, Policies: want.Policies, Protect: want.Protect,
 		SIMs: have.HasSIMs, Live: len(have.Endpoints), Limits: opts.Limits,
 		Estimate: Estimate{Rate: opts.Rate, Reads: have.Pages},

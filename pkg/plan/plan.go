@@ -91,24 +91,28 @@ type Limits struct {
 // NoLimit is a limit that nothing exceeds.
 const NoLimit = -1
 
+// Unlimited lets every plan through.
+var Unlimited = Limits{NoLimit, NoLimit, NoLimit, NoLimit, NoLimit}
+
 // Header is what a plan says about itself.
 type Header struct {
-	ID       string         `json:"planId"`
-	Created  time.Time      `json:"created"` // of the listing that it rests on
-	Tool     string         `json:"tool"`
-	BaseURL  string         `json:"baseURL"`
-	Account  string         `json:"account"`
-	Dialect  string         `json:"dialect"`
-	Inputs   []fleet.Input  `json:"inputs"`
-	Columns  []string       `json:"columns,omitempty"`
-	Policies []fleet.Policy `json:"policies,omitempty"`
-	Protect  []fleet.Glob   `json:"protect,omitempty"`
-	SIMs     bool           `json:"sims,omitempty"` // whether the SIM stock was listed
-	Live     int            `json:"live"`           // endpoints found
-	Counts   Counts         `json:"counts"`
-	Limits   Limits         `json:"limits"`
-	Blocked  []string       `json:"blocked,omitempty"` // guards that refuse the plan
-	Estimate Estimate       `json:"estimate"`
+	ID        string         `json:"planId"`
+	Created   time.Time      `json:"created"` // of the listing that it rests on
+	Tool      string         `json:"tool"`
+	BaseURL   string         `json:"baseURL"`
+	Account   string         `json:"account"`
+	Dialect   string         `json:"dialect"`
+	Simulated bool           `json:"simulated,omitempty"`
+	Inputs    []fleet.Input  `json:"inputs"`
+	Columns   []string       `json:"columns,omitempty"`
+	Policies  []fleet.Policy `json:"policies,omitempty"`
+	Protect   []fleet.Glob   `json:"protect,omitempty"`
+	SIMs      bool           `json:"sims,omitempty"` // whether the SIM stock was listed
+	Live      int            `json:"live"`           // endpoints found
+	Counts    Counts         `json:"counts"`
+	Limits    Limits         `json:"limits"`
+	Blocked   []string       `json:"blocked,omitempty"` // guards that refuse the plan
+	Estimate  Estimate       `json:"estimate"`
 }
 
 // Plan is a header and its tasks: the rows in the order of the files, then the
@@ -162,7 +166,7 @@ func (c *Counts) add(t *Task) {
 	switch {
 	case len(t.Steps) > 0:
 		c.Change++
-	case len(t.Refused) == 0:
+	case len(t.Refused) == 0 && !t.Orphan():
 		c.Unchanged++
 	}
 	if len(t.Refused) > 0 {
@@ -214,6 +218,8 @@ func tighter(a, b int) int {
 // returns what changed since, empty when the task may run as planned.
 func (t *Task) Stale(now *Task) string {
 	switch {
+	case len(t.Steps) > 0 && len(now.Steps) == 0 && len(now.Refused) == 0:
+		return "it is as wanted already: somebody did this since the plan, perhaps an earlier apply of it"
 	case (t.Before == nil) != (now.Before == nil):
 		if now.Before == nil {
 			return "the endpoint is gone since the plan"

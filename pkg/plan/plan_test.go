@@ -27,8 +27,6 @@ const (
 	cardC = fleet.ICCID("8932990000010000105")
 )
 
-var noLimits = Limits{NoLimit, NoLimit, NoLimit, NoLimit, NoLimit}
-
 // world is what a test plans against.
 type world struct {
 	live    []fleet.Endpoint
@@ -52,7 +50,7 @@ func (w world) build(t *testing.T, specs ...fleet.Spec) *Plan {
 	}
 	limits := w.limits
 	if limits == (Limits{}) {
-		limits = noLimits
+		limits = Unlimited
 	}
 	p, err := Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}}, have,
 		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}})
@@ -280,7 +278,7 @@ func TestCardsAreChecked(t *testing.T) {
 				t.Fatal(err)
 			}
 			p, err := Build(&fleet.Fleet{Specs: []fleet.Spec{spec("m", fleet.StateActive, cardB)}}, have,
-				Options{Abilities: testAbilities, Limits: noLimits, Products: map[fleet.ID]string{"7": "MFF2"}})
+				Options{Abilities: testAbilities, Limits: Unlimited, Products: map[fleet.ID]string{"7": "MFF2"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -295,7 +293,7 @@ func TestCardsAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Build(&fleet.Fleet{Specs: []fleet.Spec{spec("m", fleet.StateActive, cardB)}}, have, Options{Abilities: testAbilities, Limits: noLimits})
+	p, err := Build(&fleet.Fleet{Specs: []fleet.Spec{spec("m", fleet.StateActive, cardB)}}, have, Options{Abilities: testAbilities, Limits: Unlimited})
 	if err != nil || p.Tasks[0].Steps[1].Set.ICCID != long {
 		t.Errorf("got %v, %v, want to link %s", p.Tasks[0].Steps, err, long)
 	}

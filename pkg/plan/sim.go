@@ -18,7 +18,7 @@ func (b *builder) card(spec *fleet.Spec, product fleet.ID) (fleet.ICCID, string)
 		return "", fmt.Sprintf("SIM %s is not in the account's stock; correct the number, or order the card", spec.ICCID)
 	}
 	if holder := b.holder(sim); holder != "" {
-		return "", fmt.Sprintf("SIM %s is linked to %s; de-link it there first", sim.ICCID, holder)
+		return "", fmt.Sprintf("SIM %s is linked to %s; de-link it there first (iccid !clear in a row of that endpoint)%s", sim.ICCID, holder, relinked(spec))
 	}
 	if sim.Status != fleet.SIMReady {
 		return "", fmt.Sprintf("SIM %s is %s, want %s", sim.ICCID, fleet.Quote(string(sim.Status)), fleet.SIMReady)
@@ -28,6 +28,14 @@ func (b *builder) card(spec *fleet.Spec, product fleet.ID) (fleet.ICCID, string)
 		return "", fmt.Sprintf("SIM %s is of product %s, want %s (simProductId %s)", sim.ICCID, fleet.Quote(sim.Product), fleet.Quote(name), product)
 	}
 	return sim.ICCID, ""
+}
+
+// relinked says what became of a wish that is not granted yet.
+func relinked(spec *fleet.Spec) string {
+	if spec.Relink {
+		return "; relink is not done yet"
+	}
+	return ""
 }
 
 // holder names the endpoint that a card is linked to, empty when it is free. A
@@ -152,7 +160,7 @@ func (b *builder) state(t *Task, s situation) {
 	case s.want == fleet.StateSuspended && idle:
 		t.refuse("%s", activatedToSuspend)
 	case s.want == fleet.StatePreActive && (s.status == fleet.StatusActive || s.status == fleet.StatusSuspended):
-		t.refuse("it is %s, and nothing goes back to pre-active in place; use suspended, or change the SIM", s.status)
+		t.refuse("it is %s, and the platform has no way back to pre-active; want suspended instead, or give it another SIM", s.status)
 	default:
 		t.refuse("its status %s is not known, so state %s is not reached from it", fleet.Quote(string(s.status)), s.want)
 	}

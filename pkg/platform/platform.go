@@ -38,6 +38,7 @@ type Options struct {
 type Refusals interface {
 	Refused(host, username string, password Secret) bool
 	Remember(host, username string, password Secret) error
+	Accept(host, username string, password Secret) error // the platform took it after all
 }
 
 // Defaults for Options that are zero.

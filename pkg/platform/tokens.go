@@ -133,10 +133,14 @@ func (t *tokens) login(ctx context.Context) error {
 	if wire.ClassOf(err) == wire.LoginRefused {
 		return t.refuse(t.remember(err))
 	}
-	if err == nil {
-		t.keep(got)
+	if err != nil {
+		return err
 	}
-	return err
+	t.keep(got)
+	if o.Refusals != nil {
+		return fleet.Kind(fleet.ErrIO, o.Refusals.Accept(t.client.base.Host, o.Username, o.Password))
+	}
+	return nil
 }
 
 // refuse makes a refusal final for this run.

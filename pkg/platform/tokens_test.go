@@ -73,6 +73,7 @@ func TestATokenSaysHowLongItLives(t *testing.T) {
 type memory struct{ refused bool }
 
 func (m *memory) Refused(_, _ string, _ Secret) bool   { return m.refused }
+func (m *memory) Accept(_, _ string, _ Secret) error   { return nil }
 func (m *memory) Remember(_, _ string, _ Secret) error { m.refused = true; return nil }
 
 func TestARefusedLoginIsTriedOnce(t *testing.T) {

@@ -167,12 +167,14 @@ func (row *failedRow) escape() {
 }
 
 // WriteFailed writes the rows that are neither done nor unchanged, as an input
-// for the next run. Orphans are not in it: no file lists them.
+// for the next run. Orphans are not in it: no file lists them. Nor are protected
+// endpoints: a CSV cannot carry the protection, and without it the next run
+// would do what this one refused.
 func (r *Run) WriteFailed(w io.Writer) error {
 	rows := []failedRow{}
 	for i := range r.Results {
 		res := &r.Results[i]
-		if res.Task.Spec == nil || !unfinished(res.Outcome) {
+		if res.Task.Spec == nil || !unfinished(res.Outcome) || r.protected(res) {
 			continue
 		}
 		row := canonicalRow(res)
@@ -180,4 +182,9 @@ func (r *Run) WriteFailed(w io.Writer) error {
 		rows = append(rows, row)
 	}
 	return gocsv.MarshalCSV(&rows, gocsv.NewSafeCSVWriter(csv.NewWriter(w)))
+}
+
+// protected says whether a row's endpoint is protected by the files of the run.
+func (r *Run) protected(res *apply.Result) bool {
+	return fleet.MatchAny(r.Plan.Protect, res.Task.Label()) || res.Task.Before != nil && fleet.MatchAny(r.Plan.Protect, res.Task.Before.Name)
 }

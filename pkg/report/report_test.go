@@ -128,6 +128,16 @@ func TestResultsAccountForEveryRow(t *testing.T) {
 	}
 }
 
+// A protected endpoint's row is not fed back: the CSV would not protect it.
+func TestProtectedRowsAreNotFedBack(t *testing.T) {
+	run := aRun()
+	run.Plan.Protect = []fleet.Glob{"meter-ref*"}
+	var out bytes.Buffer
+	if err := run.WriteFailed(&out); err != nil || strings.Contains(out.String(), "meter-refused") || !strings.Contains(out.String(), "meter-failed") {
+		t.Errorf("got %s, %v", out.String(), err)
+	}
+}
+
 // No control character reaches a terminal.
 func TestTextIsEscaped(t *testing.T) {
 	var out bytes.Buffer

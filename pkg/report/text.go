@@ -55,15 +55,15 @@ const firstRows = 10
 // WriteText writes the summary of a run for a person.
 func (r *Run) WriteText(w io.Writer) error {
 	out := &printer{w: w}
-	out.line("run %s: %s", r.ID, outcomesText(r.Count()))
-	out.line("  %d mutating calls (%d planned), %d reads, %s", r.Mutations, r.Plan.Counts.Calls, r.Reads, took(r.Ended.Sub(r.Started)))
+	out.line("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated))
+	out.line("  %s (%d planned), %s, %s", plural(int(r.Mutations), "mutating call"), r.Plan.Counts.Calls, plural(int(r.Reads), "read"), took(r.Ended.Sub(r.Started)))
 	if r.Cut != nil {
 		out.line("  cut short: %s", fleet.Printable(r.Cut.Error()))
 	}
 	if r.Doubt != nil {
 		out.line("  not verified: %s", fleet.Printable(r.Doubt.Error()))
 	} else {
-		out.line("  %d rows verified by a listing after the run", r.verified())
+		out.line("  %s verified by a listing after the run", plural(r.verified(), "row"))
 	}
 	shown := 0
 	for i := range r.Results {
@@ -76,6 +76,22 @@ func (r *Run) WriteText(w io.Writer) error {
 	}
 	out.reasons(r.Reasons(), shown)
 	return out.err
+}
+
+// plural counts things for a person.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// simulated marks what touched nothing real.
+func simulated(is bool) string {
+	if is {
+		return " (SIMULATED)"
+	}
+	return ""
 }
 
 func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
@@ -138,10 +154,10 @@ func (p *printer) line(format string, args ...any) {
 // change or are refused, the first of them or all.
 func PlanText(w io.Writer, p *plan.Plan, full bool) error {
 	out := &printer{w: w}
-	out.line("plan %s for %s at %s", p.ID, fleet.Printable(p.Account), fleet.Printable(p.BaseURL))
-	out.line("  %d rows against %d live endpoints: %d to change, %d unchanged, %d refused", p.Counts.Rows, p.Live, p.Counts.Change, p.Counts.Unchanged, p.Counts.Refused)
+	out.line("plan %s for %s at %s%s", p.ID, fleet.Printable(p.Account), fleet.Printable(p.BaseURL), simulated(p.Simulated))
+	out.line("  %s against %s: %d to change, %d unchanged, %d refused", plural(p.Counts.Rows, "row"), plural(p.Live, "live endpoint"), p.Counts.Change, p.Counts.Unchanged, p.Counts.Refused)
 	if p.Counts.Orphans > 0 {
-		out.line("  %d orphans: live, in scope, and listed by no file", p.Counts.Orphans)
+		out.line("  %s: live, in scope, and listed by no file", plural(p.Counts.Orphans, "orphan"))
 	}
 	out.steps(p)
 	limit := 20
@@ -159,7 +175,11 @@ func PlanText(w io.Writer, p *plan.Plan, full bool) error {
 
 func (p *printer) steps(pl *plan.Plan) {
 	if pl.Counts.Calls == 0 {
-		p.line("  nothing to do")
+		text := "  nothing to do"
+		if n := pl.Counts.Refused; n > 0 {
+			text += fmt.Sprintf("; what differs is refused (%s)", plural(n, "row"))
+		}
+		p.line("%s", text)
 		return
 	}
 	var parts []string
@@ -169,12 +189,12 @@ func (p *printer) steps(pl *plan.Plan) {
 		}
 	}
 	p.line("  steps: %s", strings.Join(parts, ", "))
-	cost := fmt.Sprintf("%d calls", pl.Counts.Calls)
+	cost := plural(pl.Counts.Calls, "call")
 	if pl.Estimate.Rate > 0 {
 		cost += fmt.Sprintf(", at least %s at %g calls per second", pl.Estimate.Floor, pl.Estimate.Rate)
 	}
 	if n := pl.Estimate.Activations; n > 0 {
-		cost += fmt.Sprintf("; %d activations may be billed", n)
+		cost += fmt.Sprintf("; %s may be billed", plural(n, "activation"))
 	}
 	p.line("  %s", cost)
 }
