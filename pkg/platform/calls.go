@@ -27,8 +27,9 @@ func (c *Client) Do(ctx context.Context, call fleet.Call, before func() error) f
 	for {
 		a, token := c.try(ctx, req, priorityOf(call), stale, before)
 		verdict := c.read(ctx, call, req.Op, a, &reply)
+		call.Begun = true // what is replayed goes before new tasks
 		switch {
-		case verdict == Renew && !renewed:
+		case verdict == Renew && (!renewed || a.tokenAge > freshToken):
 			renewed, stale = true, token
 		case verdict == Renew:
 			reply.Fatal = true // a new token is refused too: so would every other be
@@ -101,14 +102,22 @@ func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 	return page, err
 }
 
+// freshToken is the age up to which a token that is refused again after it was
+// renewed means that every token would be; an older one has merely run out.
+const freshToken = 5 * time.Second
+
 // errRenew asks persist for another round that costs no try.
 var errRenew = errors.New("token to be renewed")
 
 // Reads are tried four times, with a random wait of up to 1, 2 and 4 s between.
+//
+// A login that was sent is tried twice only: an answer that was lost may have
+// been a refusal, and refusals add up to a lock-out.
 const (
-	readTries = 4
-	firstWait = time.Second
-	longWait  = time.Minute
+	readTries  = 4
+	loginTries = 2
+	firstWait  = time.Second
+	longWait   = time.Minute
 )
 
 // persist repeats a read or a login until its answer means something. A
@@ -132,7 +141,7 @@ func (c *Client) persist(ctx context.Context, op wire.Op, once func() (attempt, 
 			return ctx.Err()
 		case verdict == Wait && c.outage() < c.opts.MaxOutage:
 			continue
-		case verdict != Again, try == readTries:
+		case verdict != Again, try == readTries, op == wire.OpLogin && a.wrote && try == loginTries:
 			return fmt.Errorf("%w%s", err, tries(try))
 		}
 		if err := pause(ctx, try); err != nil {

@@ -89,8 +89,8 @@ func New(opts Options) (*Client, error) {
 func baseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("platform URL: %w", err)
+	case err != nil: // its text may hold a password
+		return nil, errors.New("platform URL: it cannot be read; want scheme and host only, such as https://sft.bics.com")
 	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
 		return nil, fmt.Errorf("platform URL %s: want scheme and host only, such as https://sft.bics.com", fleet.Quote(u.Redacted()))
 	case u.Scheme == "https", u.Scheme == "http" && Loopback(u):
@@ -119,6 +119,7 @@ type attempt struct {
 	took     time.Duration // from the permit to the end of the answer
 	began    time.Time
 	retryAsk time.Duration // Retry-After, 0 when there was none
+	tokenAge time.Duration // of the token that was sent, when it was sent
 	err      error         // nil, a *wire.Fault of the transport, or the context's error before the send
 }
 
@@ -139,14 +140,16 @@ func (c *Client) try(ctx context.Context, req wire.Request, priority pace.Priori
 		if err := c.opts.Purse.Wait(ctx, priority); err != nil {
 			return attempt{err: err}, ""
 		}
-		token, ok := c.tokens.current(stale)
+		token, granted, ok := c.tokens.current(stale)
 		if !ok {
 			continue
 		}
 		if err := before(); err != nil {
 			return attempt{err: err}, token
 		}
-		return c.exchange(ctx, req, token), token
+		a := c.exchange(ctx, req, token)
+		a.tokenAge = a.began.Sub(granted)
+		return a, token
 	}
 }
 

@@ -19,6 +19,10 @@ import (
 // say so itself (public clients cache one for nine minutes, observed).
 const assumedLife = 9 * time.Minute
 
+// shortestLife keeps a token that claims to end at once from being renewed
+// without end.
+const shortestLife = 10 * time.Second
+
 // renewAgain is when a renewal that got no answer is tried again.
 const renewAgain = 15 * time.Second
 
@@ -35,6 +39,7 @@ type tokens struct {
 // pair is an access token with the means to renew it.
 type pair struct {
 	access, refresh Secret
+	granted         time.Time
 	renewAt         time.Time // at 80 % of the token's life, on the monotonic clock
 	endsAt          time.Time
 }
@@ -52,10 +57,10 @@ func newTokens(c *Client) *tokens {
 
 // current returns the token that can be used now, if there is one other than
 // the stale one. It waits for nothing.
-func (t *tokens) current(stale string) (string, bool) {
+func (t *tokens) current(stale string) (token string, granted time.Time, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.have.access.text(), t.refused == nil && t.have.serves(stale)
+	return t.have.access.text(), t.have.granted, t.refused == nil && t.have.serves(stale)
 }
 
 // ready returns when there is a token other than the stale one. Whoever finds
@@ -63,7 +68,7 @@ func (t *tokens) current(stale string) (string, bool) {
 // it as long as it lives. The error is an ErrLogin when the platform refused
 // the login.
 func (t *tokens) ready(ctx context.Context, stale string) error {
-	if _, ok := t.current(stale); ok {
+	if _, _, ok := t.current(stale); ok {
 		select {
 		case <-t.turn:
 		default:
@@ -91,8 +96,8 @@ func (t *tokens) look() (pair, error) {
 }
 
 // renew asks for a new pair with the refresh token, and logs in when there is
-// none or it was refused. When the platform does not answer, a token that lives
-// still serves, and is renewed a little later.
+// none or it does not serve. When the platform does not answer, a token that
+// lives still serves, and is renewed a little later.
 func (t *tokens) renew(ctx context.Context, stale string) error {
 	have, _ := t.look()
 	if have.refresh.Empty() {
@@ -103,13 +108,13 @@ func (t *tokens) renew(ctx context.Context, stale string) error {
 	case err == nil:
 		t.keep(got)
 		return nil
-	case wire.ClassOf(err) == wire.LoginRefused:
-		return t.login(ctx)
-	case have.serves(stale) && ctx.Err() == nil:
+	case ctx.Err() != nil:
+		return err
+	case wire.ClassOf(err) != wire.LoginRefused && have.serves(stale):
 		t.postpone()
 		return nil
 	}
-	return err
+	return t.login(ctx)
 }
 
 // postpone leaves the token as it is for a while.
@@ -197,7 +202,7 @@ func (t *tokens) keep(got wire.Tokens) {
 	life, now := lifeOf(got.Access), time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.have = pair{access: NewSecret(got.Access), refresh: NewSecret(got.Refresh), renewAt: now.Add(life * 8 / 10), endsAt: now.Add(life)}
+	t.have = pair{access: NewSecret(got.Access), refresh: NewSecret(got.Refresh), granted: now, renewAt: now.Add(life * 8 / 10), endsAt: now.Add(life)}
 }
 
 // lifeOf reads how long a token lives from its own claims. Its end is compared
@@ -221,5 +226,5 @@ func lifeOf(token string) time.Duration {
 	if seconds <= 0 || seconds > 24*3600 {
 		return assumedLife
 	}
-	return time.Duration(seconds * float64(time.Second))
+	return max(time.Duration(seconds*float64(time.Second)), shortestLife)
 }

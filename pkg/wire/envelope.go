@@ -151,7 +151,7 @@ func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
 	fault := &Fault{Op: op, Status: reply.Status}
 	env, err := parseEnvelope(reply.Body)
 	if err != nil {
-		fault.Class, fault.Text = classOfBare(reply), preview(reply.Body)
+		fault.Class, fault.Text = classOfBare(op, reply, names), preview(reply.Body)
 		if fault.Class == BadReply {
 			fault.Err = err
 		}
@@ -168,27 +168,25 @@ func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
 
 // classOfBare is the class of a reply that carries no envelope: never success,
 // whatever its status.
-func classOfBare(reply Reply) Class {
-	status := classOfStatus(reply.Status)
-	if status != OK && reply.Status != 503 {
+func classOfBare(op Op, reply Reply, names []string) Class {
+	if status := classOfStatus(reply.Status); status != OK {
 		return status
 	}
 	switch text := strings.ToLower(string(reply.Body)); {
 	case strings.Contains(text, timeoutMarker):
 		return TimedOut
-	case isPlainWord(text) && throttledText(text):
+	case isMessage(op, text) && throttledText(without(text, names)):
 		return Throttled
-	case status == OK:
-		return BadReply
 	}
-	return status
+	return BadReply
 }
 
-// isPlainWord says whether a body is a short plain message. A page may hold any
-// word, and proves nothing by it.
-func isPlainWord(body string) bool {
+// isMessage says whether a body is a short plain message. A page or the half of
+// an envelope may hold any word, and proves nothing by it; for a read, which is
+// asked for again anyhow, less will do.
+func isMessage(op Op, body string) bool {
 	const most = 500
-	return len(body) <= most && !strings.Contains(body, "<")
+	return len(body) <= most && !strings.Contains(body, "<") && (!op.Mutates() || !strings.Contains(body, "{"))
 }
 
 // classOfStatus is what an HTTP status says by itself.
@@ -212,13 +210,13 @@ func classOfStatus(status int) Class {
 	return BadReply
 }
 
-// classOf is the class of an envelope; created says whether it gives an id.
-func classOf(f *Fault, text string, created bool) Class {
-	lower := strings.ToLower(text)
+// classOf is the class of an envelope by its text in small letters; created
+// says whether it gives an id.
+func classOf(f *Fault, lower string, created bool) Class {
 	table := codes[f.Op]
 	succeeds := slices.Contains(table.success, f.Inner)
 	switch status := classOfStatus(f.Status); {
-	case status == Unauthorized || f.Inner == codeToken || f.Outer == codeToken:
+	case status == Unauthorized || f.Outer == codeToken || f.Inner == codeToken && f.Outer != codeOK:
 		return Unauthorized
 	case status == Throttled:
 		return Throttled
@@ -226,10 +224,12 @@ func classOf(f *Fault, text string, created bool) Class {
 		return TimedOut
 	case f.Inner == codeUnsure:
 		return Unsure
-	case throttledText(lower):
-		return classOfThrottle(f, lower, status, succeeds || f.Op == OpCreate && created)
 	case status != OK:
 		return status
+	case throttledText(lower):
+		return classOfThrottle(f, lower, succeeds || f.Op == OpCreate && created)
+	case f.Inner == codeToken: // beside a success code: nobody can tell
+		return Mystery
 	case succeeds:
 		return OK
 	case slices.Contains(table.noop, f.Inner):
@@ -247,9 +247,9 @@ func classOf(f *Fault, text string, created bool) Class {
 // classOfThrottle weighs a text that speaks of throttling. Beside the data of a
 // success it is just a text. Beside a success code without data only the
 // wording that was observed proves that nothing was executed.
-func classOfThrottle(f *Fault, lower string, status Class, succeeded bool) Class {
+func classOfThrottle(f *Fault, lower string, succeeded bool) Class {
 	switch {
-	case succeeded && f.Outer == codeOK && status == OK:
+	case succeeded && f.Outer == codeOK:
 		return OK
 	case f.Outer != codeOK || !f.Op.Mutates() || strings.Contains(lower, throttleMarkers[0]):
 		return Throttled
@@ -259,7 +259,7 @@ func classOfThrottle(f *Fault, lower string, status Class, succeeded bool) Class
 
 func classOfFailure(f *Fault, lower string, table codeTable) Class {
 	switch {
-	case strings.Contains(lower, forbiddenMarker):
+	case strings.Trim(lower, " .!") == forbiddenMarker: // the whole text: it stops the run
 		return Forbidden
 	case slices.Contains(table.refused, f.Inner):
 		return Refused
@@ -269,10 +269,13 @@ func classOfFailure(f *Fault, lower string, table codeTable) Class {
 	return Mystery
 }
 
-// without removes the call's own names from a text.
+// without removes those of the call's own names from a text, in whatever letter
+// case, that could be taken for a marker.
 func without(text string, names []string) string {
+	text = strings.ToLower(text)
 	for _, name := range names {
-		if name != "" {
+		name = strings.ToLower(name)
+		if throttledText(name) || strings.Contains(name, timeoutMarker) {
 			text = strings.ReplaceAll(text, name, "")
 		}
 	}

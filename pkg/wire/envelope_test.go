@@ -77,7 +77,12 @@ func TestReadCall(t *testing.T) {
 		{"responseParam is a text", fleet.Activate, 200, `{"Response":{"resultCode":"0","resultParam":{"resultCode":"5014"},"responseParam":""}}`, OK},
 		{"500", fleet.Create, 500, `{}`, ServerError},
 		{"success under 500", fleet.Create, 500, created, ServerError},
-		{"503 that says rate limit", fleet.Activate, 503, `rate limit`, Throttled},
+		{"503 that says rate limit", fleet.Activate, 503, `rate limit`, ServerError},
+		{"502 with an envelope that says so", fleet.Create, 502, envelopeOf("1", "77", "upstream answer lost; throttling for 5s"), ServerError},
+		{"half an envelope that says so", fleet.Create, 200, `{"Response":{"endpointName":"rate limit`, BadReply},
+		{"inner 401 beside a success", fleet.Create, 200, `{"Response":{"resultCode":"0","endpointId":"881","resultParam":{"resultCode":"401"}}}`, Mystery},
+		{"the words of a wrong account type inside others", fleet.Create, 200, envelopeOf("1", "12345", "GROUP AUTHORISATION FAILURE REPORTS: endpoint stored"), Mystery},
+		{"the words of a wrong account type", fleet.Create, 200, envelopeOf("1", "12345", "Authorisation Failure."), Forbidden},
 		{"503", fleet.Activate, 503, `busy`, ServerError},
 		{"404", fleet.Create, 404, `not here`, ClientError},
 		{"408", fleet.Create, 408, ``, TimedOut},
@@ -95,7 +100,7 @@ func TestReadCall(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			call := fleet.Call{Action: tt.action, Name: "meter-1", EndpointID: "881"}
 			if strings.Contains(tt.name, "beside the name") {
-				call.Name = "rate limit 4"
+				call.Name = "Rate limit 4"
 			}
 			if tt.action == fleet.Create {
 				call.EndpointID = ""

@@ -80,7 +80,7 @@ func (f *Fault) Error() string {
 		fmt.Fprintf(&b, ": %s", fleet.Printable(f.Text))
 	}
 	if f.Err != nil {
-		fmt.Fprintf(&b, ": %v", f.Err)
+		fmt.Fprintf(&b, ": %s", fleet.Printable(f.Err.Error()))
 	}
 	return b.String()
 }
