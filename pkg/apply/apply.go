@@ -4,6 +4,8 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +21,8 @@ type Platform interface {
 	// Do sends one mutating call. It calls before right before it sends, and
 	// sends nothing when that fails.
 	Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply
+	// Page reads one endpoint by its id, right before it is hurt.
+	Page(ctx context.Context, q fleet.Query) (fleet.Page, error)
 }
 
 // Options bound a run.
@@ -26,6 +30,9 @@ type Options struct {
 	Workers  int             // tasks at a time, at least 1
 	Progress func(Completed) // told of every task that ends, from several goroutines; nil tells nobody
 	Stale    map[int]string  // tasks that may not run, by their place in the plan, with what changed since
+	// Known says whether an id belonged to an endpoint before the run; nil knows
+	// those of the plan's tasks only.
+	Known func(fleet.ID) bool
 }
 
 // Completed is a task that has ended.
@@ -67,6 +74,7 @@ type Result struct {
 	Attempts int      // requests that left this machine for it
 	Started  time.Time
 	Duration time.Duration // of its calls, together with the waits between them
+	checked  bool          // it was read right before it was hurt
 }
 
 // Workers says how many tasks must go on at a time to use every permit: calls
@@ -91,11 +99,11 @@ func Run(ctx context.Context, p *plan.Plan, on Platform, opts Options) ([]Result
 	defer halt(nil)
 	var g errgroup.Group
 	g.SetLimit(max(opts.Workers, 1))
-	r := runner{on: on, abilities: on.Abilities(), halt: halt, progress: opts.Progress}
+	r := runner{on: on, abilities: on.Abilities(), halt: halt, progress: opts.Progress, taken: takenBy(p, opts.Known)}
 	for i := range results {
 		results[i] = planned(&p.Tasks[i])
 		if why, ok := opts.Stale[i]; ok {
-			results[i].markStale(why)
+			results[i].staleFrom(0, why)
 			continue
 		}
 		if len(p.Tasks[i].Steps) == 0 || runCtx.Err() != nil {
@@ -157,10 +165,10 @@ func refusals(t *plan.Task) []error {
 	return errs
 }
 
-// markStale ends a task before it began, because its endpoint is not as it was
-// when it was planned.
-func (r *Result) markStale(why string) {
-	for i := range r.Steps {
+// staleFrom ends a task at a step, because its endpoint is not as it was when it
+// was planned.
+func (r *Result) staleFrom(step int, why string) {
+	for i := step; i < len(r.Steps); i++ {
 		r.Steps[i].Outcome = fleet.Stale
 	}
 	r.Err = errors.New(why)
@@ -172,6 +180,35 @@ type runner struct {
 	abilities fleet.Abilities
 	halt      context.CancelCauseFunc
 	progress  func(Completed)
+	taken     *taken
+}
+
+// taken are the ids that a create cannot give any more.
+type taken struct {
+	mu     sync.Mutex
+	ids    map[fleet.ID]bool
+	before func(fleet.ID) bool
+}
+
+func takenBy(p *plan.Plan, before func(fleet.ID) bool) *taken {
+	t := &taken{ids: map[fleet.ID]bool{}, before: before}
+	for i := range p.Tasks {
+		if live := p.Tasks[i].Before; live != nil {
+			t.ids[live.ID] = true
+		}
+	}
+	return t
+}
+
+// take notes a new id; it is false when the id is somebody's already.
+func (t *taken) take(id fleet.ID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ids[id] || t.before != nil && t.before(id) {
+		return false
+	}
+	t.ids[id] = true
+	return true
 }
 
 // perform does the steps of one task, until one of them is not done.
@@ -211,7 +248,23 @@ func (res *Result) finish(began time.Time) {
 // It reports whether the next call may follow. More says that the last of those
 // steps takes another call.
 func (r *runner) call(ctx context.Context, res *Result, call fleet.Call, more bool) bool {
+	if !r.unhurt(ctx, res, call) {
+		return false
+	}
 	reply := r.on.Do(ctx, call, func() error { return nil })
+	if reply.Outcome == fleet.Done && call.Action == fleet.Create && !r.taken.take(reply.ID) {
+		reply.Outcome, reply.Err = fleet.Unknown, fmt.Errorf("create was answered with id %s, which is another endpoint's", reply.ID)
+		reply.ID = ""
+	}
+	res.note(call, reply, more)
+	if reply.Fatal {
+		r.halt(reply.Err)
+	}
+	return reply.Outcome == fleet.Done
+}
+
+// note books a reply on the row and on the steps that the call covers.
+func (res *Result) note(call fleet.Call, reply fleet.Reply, more bool) {
 	if res.Started.IsZero() {
 		res.Started = reply.Started
 	}
@@ -225,14 +278,51 @@ func (r *runner) call(ctx context.Context, res *Result, call fleet.Call, more bo
 	if reply.ID != "" {
 		res.ID = reply.ID
 	}
-	if reply.Fatal {
-		r.halt(reply.Err)
-	}
-	if reply.Outcome == fleet.Done {
-		return true
-	}
-	if reply.Outcome != fleet.NotAttempted || reply.Fatal {
+	if reply.Outcome != fleet.Done && (reply.Outcome != fleet.NotAttempted || reply.Fatal) {
 		res.Err = reply.Err
 	}
-	return false
+}
+
+// unhurt reads an endpoint right before the first step that hurts it, and says
+// whether it is still what the plan saw. If not, the rest of the task is stale.
+func (r *runner) unhurt(ctx context.Context, res *Result, call fleet.Call) bool {
+	if !hurts(call.Action) || res.checked {
+		return true
+	}
+	res.checked = true
+	page, err := r.on.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: call.EndpointID})
+	switch {
+	case err != nil:
+		res.Err = fmt.Errorf("reading it before %s: %w", call.Action, err)
+		return false
+	case len(page.Endpoints) == 1:
+		if why := changed(res.Task, &page.Endpoints[0]); why != "" {
+			res.staleFrom(call.First, why)
+			return false
+		}
+	default:
+		res.staleFrom(call.First, "the endpoint is gone since the plan")
+		return false
+	}
+	return true
+}
+
+func hurts(a fleet.Action) bool {
+	return a == fleet.Delete || a == fleet.Delink || a == fleet.Suspend
+}
+
+// changed names what is not as the plan saw it, of what tells endpoints apart
+// and what is at stake. A name that the task itself has changed is no change.
+func changed(t *plan.Task, now *fleet.Endpoint) string {
+	was := t.Before
+	renamed := t.Spec != nil && t.Spec.Name != "" && fleet.NameKey(now.Name) == fleet.NameKey(t.Spec.Name)
+	switch {
+	case fleet.NameKey(now.Name) != fleet.NameKey(was.Name) && !renamed:
+		return fmt.Sprintf("its name was %s in the plan, and is %s now", fleet.Quote(was.Name), fleet.Quote(now.Name))
+	case now.Reported.Has(fleet.FieldICCID) && !now.ICCID.Equal(was.ICCID):
+		return fmt.Sprintf("its SIM was %s in the plan, and is %s now", fleet.Quote(string(was.ICCID)), fleet.Quote(string(now.ICCID)))
+	case now.Status != was.Status:
+		return fmt.Sprintf("its status was %s in the plan, and is %s now", fleet.Quote(string(was.Status)), fleet.Quote(string(now.Status)))
+	}
+	return ""
 }

@@ -23,6 +23,8 @@ type fake struct {
 	takes    time.Duration
 	folds    []fleet.Action
 	modifies []fleet.FieldSet
+	live     map[fleet.ID]fleet.Endpoint
+	reads    int
 }
 
 func (f *fake) Abilities() fleet.Abilities {
@@ -30,6 +32,19 @@ func (f *fake) Abilities() fleet.Abilities {
 		f.modifies = []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan)}
 	}
 	return fleet.Abilities{Modifies: f.modifies, Folds: f.folds}
+}
+
+func (f *fake) Page(_ context.Context, q fleet.Query) (fleet.Page, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads++
+	if f.live == nil {
+		return fleet.Page{}, errors.New("lost")
+	}
+	if e, ok := f.live[q.ID]; ok {
+		return fleet.Page{Endpoints: []fleet.Endpoint{e}}, nil
+	}
+	return fleet.Page{}, nil
 }
 
 func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply {
@@ -50,7 +65,11 @@ func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fle
 			return reply
 		}
 	}
-	return fleet.Reply{Outcome: fleet.Done, ID: "id-" + fleet.ID(call.Name), Sends: 1, Started: time.Now()}
+	id := call.EndpointID
+	if id == "" {
+		id = "id-" + fleet.ID(call.Name)
+	}
+	return fleet.Reply{Outcome: fleet.Done, ID: id, Sends: 1, Started: time.Now()}
 }
 
 // onboarding is a plan of n creates with link and activate.
@@ -243,6 +262,65 @@ func TestAStepOfTwoCalls(t *testing.T) {
 		results, err := Run(t.Context(), p, f, Options{Workers: 1})
 		if err != nil || results[0].Steps[0].Outcome != want || (results[0].Steps[1].Outcome == fleet.Done) != (want == fleet.Done) {
 			t.Errorf("%s: got %s, %v, want modify=%s", outcome, steps(results[0]), err, want)
+		}
+	}
+}
+
+// What hurts is read right before, once a task; what is not as it was is left
+// alone, and what cannot be read is not begun.
+func TestWhatHurtsIsReadRightBefore(t *testing.T) {
+	was := fleet.Endpoint{ID: "1", Status: fleet.StatusActive, Fields: fleet.Fields{Name: "m", ICCID: "8932042000001234562"}, Reported: fleet.Fieldset(fleet.AllFields[:]...)}
+	with := func(change func(*fleet.Endpoint)) map[fleet.ID]fleet.Endpoint {
+		e := was
+		change(&e)
+		return map[fleet.ID]fleet.Endpoint{"1": e}
+	}
+	tests := []struct {
+		name string
+		live map[fleet.ID]fleet.Endpoint
+		want string
+	}{
+		{"as it was", with(func(*fleet.Endpoint) {}), "modify=done delink=done delete=done "},
+		{"as the task made it", with(func(e *fleet.Endpoint) { e.Name = "new" }), "modify=done delink=done delete=done "},
+		{"renamed", with(func(e *fleet.Endpoint) { e.Name = "hospital" }), "modify=done delink=stale delete=stale "},
+		{"another SIM", with(func(e *fleet.Endpoint) { e.ICCID = "8932042000001234570" }), "modify=done delink=stale delete=stale "},
+		{"another status", with(func(e *fleet.Endpoint) { e.Status = fleet.StatusSuspended }), "modify=done delink=stale delete=stale "},
+		{"gone", map[fleet.ID]fleet.Endpoint{}, "modify=done delink=stale delete=stale "},
+		{"unreadable", nil, "modify=done delink=not-attempted delete=not-attempted "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &fake{live: tt.live}
+			p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "new"}}, Before: &was,
+				Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{PlanID: "2"}}, {Action: fleet.Delink}, {Action: fleet.Delete}}}}}
+			results, err := Run(t.Context(), p, f, Options{Workers: 1})
+			if err != nil || steps(results[0]) != tt.want || f.reads != 1 {
+				t.Errorf("got %s after %d reads (%v), %v, want %s after 1", steps(results[0]), f.reads, results[0].Err, err, tt.want)
+			}
+		})
+	}
+}
+
+// A create that is answered with somebody else's id goes no further: its SIM
+// would be linked there.
+func TestACreateCannotGiveAnIDThatIsTaken(t *testing.T) {
+	for name, known := range map[string]func(fleet.ID) bool{"of the run": nil, "of before": func(id fleet.ID) bool { return id == "77" }} {
+		f := &fake{answer: func(call fleet.Call) fleet.Reply {
+			if call.Action == fleet.Create {
+				return fleet.Reply{Outcome: fleet.Done, ID: "77", Sends: 1}
+			}
+			return fleet.Reply{}
+		}}
+		results, err := Run(t.Context(), onboarding(2), f, Options{Workers: 1, Known: known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := results[1]
+		if steps(last) != "create=unknown link=not-attempted activate=not-attempted " || last.ID != "" {
+			t.Errorf("%s: got %s, id %q", name, steps(last), last.ID)
+		}
+		if known != nil && steps(results[0]) != steps(last) {
+			t.Errorf("%s: the first row: got %s", name, steps(results[0]))
 		}
 	}
 }

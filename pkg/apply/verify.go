@@ -78,7 +78,7 @@ func (r *Result) verify(now *plan.Task, have *inventory.Inventory) {
 	if r.ID == "" && now.Before != nil {
 		live, r.ID = now.Before, now.Before.ID
 	}
-	missing := r.compare(live)
+	missing := append(r.compare(live), r.doubled(have)...)
 	r.sum()
 	r.Verified = (r.Outcome == fleet.Done || r.Outcome == fleet.Unchanged) && len(now.Steps) == 0 && len(now.Refused) == 0
 	switch {
@@ -97,7 +97,8 @@ func (r *Result) compare(live *fleet.Endpoint) (missing []error) {
 	for i := range r.Steps {
 		s, shown := &r.Steps[i], r.shows(i, live)
 		switch {
-		case s.Outcome == fleet.Unknown && shown:
+		case (s.Outcome == fleet.Unknown || s.Outcome == fleet.Failed) && shown:
+			// A failure that shows as done was somebody else's second answer.
 			s.Outcome, resolved = fleet.Done, true
 		case s.Outcome == fleet.Done && !shown:
 			s.Outcome = fleet.Unknown
@@ -109,6 +110,20 @@ func (r *Result) compare(live *fleet.Endpoint) (missing []error) {
 		r.Err = r.resolved()
 	}
 	return missing
+}
+
+// doubled finds a second endpoint of the name that the row made: something
+// between here and the platform sent the create twice.
+func (r *Result) doubled(have *inventory.Inventory) []error {
+	if r.Attempts == 0 || len(r.Steps) == 0 || r.Steps[0].Action != fleet.Create || r.Steps[0].Outcome != fleet.Done {
+		return nil
+	}
+	first, others := have.ByName(r.Task.Label())
+	if len(others) == 0 {
+		return nil
+	}
+	r.Steps[0].Outcome = fleet.Unknown
+	return []error{fmt.Errorf("one endpoint was made, and %d are called so now (%s, %s, …); remove those that should not be", len(others)+1, first.ID, others[0].ID)}
 }
 
 // resolved is what is left to say of a row whose unknown step turned out to be
@@ -136,11 +151,22 @@ func (r *Result) shows(step int, live *fleet.Endpoint) bool {
 	case fleet.Delink:
 		return live.Reported.Has(fleet.FieldICCID) && (r.Task.Before == nil || !live.ICCID.Equal(r.Task.Before.ICCID))
 	case fleet.Activate, fleet.Resume:
-		return live.Status == fleet.StatusActive
+		return live.Status == fleet.StatusActive && r.cardBefore(step, live)
 	case fleet.Suspend:
 		return live.Status == fleet.StatusSuspended
 	}
 	return true // a create: it is there
+}
+
+// cardBefore says whether the card that the task linked before a step is there;
+// without it a listing that lags shows the state of before the swap.
+func (r *Result) cardBefore(step int, live *fleet.Endpoint) bool {
+	for _, s := range r.Task.Steps[:step] {
+		if s.Action == fleet.Link && !live.ICCID.Equal(s.Set.ICCID) {
+			return false
+		}
+	}
+	return true
 }
 
 // deleted says whether the row's endpoint was to go.

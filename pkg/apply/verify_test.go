@@ -2,6 +2,7 @@ package apply
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"sftctl/pkg/fleet"
@@ -53,6 +54,7 @@ func TestVerify(t *testing.T) {
 		{"an unknown create that happened", [3]fleet.Outcome{u, n, n}, &bare, full[1:], nil, "create=done link=not-attempted activate=not-attempted ", n, false, true},
 		{"an unknown create that is not there", [3]fleet.Outcome{u, n, n}, nil, full, nil, "create=unknown link=not-attempted activate=not-attempted ", u, false, true},
 		{"a create that happened twice", [3]fleet.Outcome{d, d, d}, nil, nil, []string{"2 live endpoints fit"}, "create=unknown link=unknown activate=unknown ", u, false, true},
+		{"failed, and yet shown", [3]fleet.Outcome{d, f, n}, &linked, full[2:], nil, "create=done link=done activate=not-attempted ", n, false, true},
 		{"failed", [3]fleet.Outcome{d, f, n}, &bare, full[1:], nil, "create=done link=failed activate=not-attempted ", f, false, true},
 	}
 	for _, tt := range tests {
@@ -101,6 +103,31 @@ func TestVerifyEveryKindOfStep(t *testing.T) {
 				t.Errorf("%s: got shown %t, want %t", tt.step.Action, got, want)
 			}
 		}
+	}
+}
+
+// A create that something on the way doubled is seen whatever the row's key is.
+func TestVerifySeesADoubledCreate(t *testing.T) {
+	p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "m"}, Key: fleet.ByICCID}, Steps: []plan.Step{{Action: fleet.Create}}}}}
+	r := planned(&p.Tasks[0])
+	r.ID, r.Attempts, r.Steps[0].Outcome = "7", 1, fleet.Done
+	have := found(t, fleet.Endpoint{ID: "7", Fields: fleet.Fields{Name: "m"}}, fleet.Endpoint{ID: "8", Fields: fleet.Fields{Name: "m"}})
+	results := []Result{r}
+	Verify(p, results, &plan.Plan{Tasks: []plan.Task{{Spec: p.Tasks[0].Spec, Before: &have.Endpoints[0]}}}, have)
+	if got := results[0]; got.Outcome != fleet.Unknown || got.Verified || got.Err == nil || !strings.Contains(got.Err.Error(), "2 are called so now (7, 8") {
+		t.Errorf("got %s, verified %t: %v", got.Outcome, got.Verified, got.Err)
+	}
+}
+
+// While a listing lags it shows the state of before a swap: active, with the old
+// card. That proves nothing of the activation after it.
+func TestVerifyIsNotFooledByTheStateBeforeASwap(t *testing.T) {
+	was := fleet.Endpoint{ID: "1", Status: fleet.StatusActive, Fields: fleet.Fields{ICCID: "8932042000001234570"}}
+	task := plan.Task{Before: &was, Steps: []plan.Step{{Action: fleet.Delink}, {Action: fleet.Link, Set: fleet.Fields{ICCID: card}}, {Action: fleet.Activate}}}
+	r := Result{Task: &task}
+	have := found(t, was)
+	if r.shows(2, &have.Endpoints[0]) {
+		t.Error("the activation is taken to show")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
 	"sftctl/pkg/plan"
 	"sftctl/pkg/report"
 )
@@ -133,7 +134,7 @@ func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fle
 			}
 		}
 	}
-	run := s.run(ctx, env, p, stale)
+	run := s.run(ctx, env, p, stale, l.have)
 	s.check(ctx, env, run, want, l)
 	// What was simulated is kept before anything is printed: a pipe may break.
 	return errors.Join(s.close(), finish(ctx, env, o.reports, run))
@@ -217,14 +218,15 @@ func approve(env Env, yes bool, p *plan.Plan) error {
 }
 
 // run does the plan; tasks that are stale are not begun.
-func (s *session) run(ctx context.Context, env Env, p *plan.Plan, stale map[int]string) *report.Run {
+func (s *session) run(ctx context.Context, env Env, p *plan.Plan, stale map[int]string, have *inventory.Inventory) *report.Run {
 	run := &report.Run{ID: newID(time.Now()), Plan: p, Started: time.Now(), Simulated: s.simulated, Tool: version()}
 	progress := watch(env, p.Counts.Change-len(stale))
 	quiet := context.AfterFunc(ctx, func() {
 		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
 	})
 	defer quiet()
-	run.Results, run.Cut = apply.Run(ctx, p, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: stale})
+	known := func(id fleet.ID) bool { _, ok := have.ByID(id); return ok }
+	run.Results, run.Cut = apply.Run(ctx, p, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: stale, Known: known})
 	progress.stop()
 	return run
 }

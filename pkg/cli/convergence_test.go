@@ -133,7 +133,7 @@ func converge(sim *simulator.Simulator, path string, workers int) (violation str
 	if err != nil {
 		return err.Error()
 	}
-	run := s.run(ctx, quiet, p, nil)
+	run := s.run(ctx, quiet, p, nil, l.have)
 	s.check(ctx, quiet, run, want, l)
 	again, _, err := s.planFiles(ctx, quiet, want, plan.Unlimited)
 	switch {
@@ -278,11 +278,11 @@ func TestNoPermitIsLeftUnused(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := &fleet.Fleet{Specs: specs, Policies: []fleet.Policy{{}}}
-				p, _, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited)
+				p, l, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited)
 				if err != nil {
 					t.Fatal(err)
 				}
-				run := s.run(t.Context(), quiet, p, nil)
+				run := s.run(t.Context(), quiet, p, nil, l.have)
 				if run.Worst() != fleet.Done {
 					t.Fatalf("got %v", run.Count())
 				}

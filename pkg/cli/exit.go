@@ -105,10 +105,10 @@ func complain(w io.Writer, err error) {
 	}
 	for _, line := range strings.Split(err.Error(), "\n") {
 		if errors.Is(err, fleet.ErrInvalid) {
-			say(w, "%s", line)
+			say(w, "%s", fleet.Printable(line))
 			continue
 		}
-		say(w, "sftctl: %s", line)
+		say(w, "sftctl: %s", fleet.Printable(line))
 	}
 }
 

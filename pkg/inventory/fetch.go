@@ -49,8 +49,37 @@ func Fetch(ctx context.Context, on Lister, opts Options) (*Inventory, error) {
 	if err != nil {
 		return nil, fleet.Kind(fleet.ErrIncomplete, err)
 	}
+	if err := inv.cross(ctx, on, &calls); err != nil {
+		return nil, err
+	}
 	inv.Pages = calls
 	return inv, nil
+}
+
+// mostCrossed bounds how many endpoints are asked for singly.
+const mostCrossed = 3
+
+// cross holds the two listings against each other: an endpoint that a card says
+// it is linked to, and that is not listed, is asked for by its id. If it is
+// there, rows are missing from the listing.
+func (inv *Inventory) cross(ctx context.Context, on Lister, calls *int) error {
+	asked := 0
+	for _, sim := range inv.SIMs {
+		if _, ok := inv.ByID(sim.EndpointID); ok || sim.EndpointID == "" || asked == mostCrossed {
+			continue
+		}
+		asked++
+		*calls++
+		p, err := on.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: sim.EndpointID})
+		if err != nil {
+			return fmt.Errorf("asking for endpoint %s, which a SIM names: %w", sim.EndpointID, err)
+		}
+		if len(p.Endpoints) > 0 {
+			return fleet.Kind(fleet.ErrIncomplete, fmt.Errorf(
+				"the listing of endpoints is not complete: endpoint %s is live and is not in it; nothing was planned", sim.EndpointID))
+		}
+	}
+	return nil
 }
 
 // listing is how rows of one kind are taken from a page and told apart.
@@ -100,6 +129,7 @@ type reading[T any] struct {
 	moving bool   // because it changed meanwhile: another reading may succeed
 	pages  int    // what the first page said, and every other must say
 	total  int
+	first  int // rows on the first page
 }
 
 func (r *reading[T]) page(ctx context.Context, page, perPage int) (fleet.Page, error) {
@@ -121,7 +151,10 @@ func (r *reading[T]) read(ctx context.Context) ([]T, error) {
 			return nil, err
 		}
 		if n == 1 {
-			r.pages, r.total = p.Pages, p.Total
+			if p, err = r.emptyTwice(ctx, p); err != nil {
+				return nil, err
+			}
+			r.pages, r.total, r.first = p.Pages, p.Total, len(r.rows(p))
 		}
 		end, err := r.take(ctx, n, p)
 		if end || err != nil {
@@ -130,6 +163,22 @@ func (r *reading[T]) read(ctx context.Context) ([]T, error) {
 	}
 	r.doubt = fmt.Sprintf("there is no end after %d pages", maxPages)
 	return nil, nil
+}
+
+// emptyTwice asks for an empty first page once more: an account that looks empty
+// by mistake would be made anew.
+func (r *reading[T]) emptyTwice(ctx context.Context, p fleet.Page) (fleet.Page, error) {
+	if len(r.rows(p)) > 0 {
+		return p, nil
+	}
+	return r.page(ctx, 1, r.opts.PerPage)
+}
+
+// capped says whether the platform gives smaller pages than were asked for, so
+// that its number of pages, which may be that of the size asked for, does not
+// prove the end; only a number of rows does, or an empty page.
+func (r *reading[T]) capped() bool {
+	return r.total < 0 && 0 < r.first && r.first < r.opts.PerPage
 }
 
 // take adds a page; it reports whether the reading is over.
@@ -180,7 +229,7 @@ func (r *reading[T]) ended(n int, empty bool) bool {
 		r.doubt, r.moving = fmt.Sprintf("got %d rows, and %s were promised", len(r.out), r.promised()), true
 		return true
 	}
-	return r.told() && (r.pages == 0 || n >= r.pages) && (r.total < 0 || len(r.out) == r.total)
+	return r.told() && !r.capped() && (r.pages == 0 || n >= r.pages) && (r.total < 0 || len(r.out) == r.total)
 }
 
 // told says whether the platform gave any total; where it gives both, both must

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,8 @@ type shop struct {
 	before   func(s *shop, call int)
 	calls    int
 	fail     error
-	promised int // added to every total
+	promised int  // added to every total
+	asked    bool // counts pages of the size that was asked for, whatever it gives
 }
 
 func (s *shop) Page(_ context.Context, q fleet.Query) (fleet.Page, error) {
@@ -57,6 +59,9 @@ func (s *shop) Page(_ context.Context, q fleet.Query) (fleet.Page, error) {
 	if s.total {
 		p.Total = s.rows + s.promised
 	}
+	if s.asked {
+		per = q.PerPage
+	}
 	if s.pages {
 		p.Pages = (s.rows + s.promised + per - 1) / per
 	}
@@ -71,7 +76,9 @@ func TestAListingIsWholeOrRefused(t *testing.T) {
 			most:  rapid.IntRange(1, 20).Draw(rt, "cap"),
 			total: rapid.Bool().Draw(rt, "total"),
 			pages: rapid.Bool().Draw(rt, "pages"),
+			asked: rapid.Bool().Draw(rt, "counts pages as asked"),
 		}
+		s.asked = s.asked && !s.total // a platform that contradicts itself is refused, which is another test
 		inv, err := Fetch(context.Background(), s, Options{PerPage: rapid.IntRange(1, 30).Draw(rt, "ask")})
 		if err != nil {
 			rt.Fatalf("an honest platform was refused: %v", err)
@@ -221,5 +228,52 @@ func TestALookUpThatFailsIsNoEmptyCatalogue(t *testing.T) {
 	lost := errors.New("lost")
 	if c, err := FetchCatalogue(t.Context(), &shop{fail: lost}, []fleet.List{fleet.RatePlans}); !errors.Is(err, lost) || c != nil {
 		t.Errorf("got %v, %v", c, err)
+	}
+}
+
+// blink is a lister that looks empty once, or leaves one endpoint out for good.
+type blink struct {
+	shop
+	first  bool
+	hidden fleet.ID
+}
+
+func (b *blink) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
+	if q.List == fleet.SIMs {
+		return fleet.Page{Total: 2, SIMs: []fleet.SIM{{ICCID: "8932042000001234562", EndpointID: "1001"}, {ICCID: "8932042000001234570", EndpointID: "9999"}}}, nil
+	}
+	if q.ID != "" {
+		p := fleet.Page{Total: -1}
+		if q.ID == "1001" {
+			p.Endpoints = []fleet.Endpoint{{ID: q.ID}}
+		}
+		return p, nil
+	}
+	if b.first {
+		b.first = false
+		return fleet.Page{Total: -1}, nil
+	}
+	p, err := b.shop.Page(ctx, q)
+	p.Endpoints = slices.DeleteFunc(p.Endpoints, func(e fleet.Endpoint) bool { return e.ID == b.hidden })
+	p.Total = -1
+	return p, err
+}
+
+func TestOneEmptyAnswerIsNoEmptyAccount(t *testing.T) {
+	inv, err := Fetch(t.Context(), &blink{shop: shop{rows: 5, most: 3}, first: true}, Options{})
+	if err != nil || len(inv.Endpoints) != 5 {
+		t.Errorf("got %v, %v, want 5 endpoints", inv, err)
+	}
+}
+
+// A card that names an endpoint shows whether the listing left it out; a card
+// that names one that does not exist proves nothing.
+func TestTheTwoListingsAreHeldAgainstEachOther(t *testing.T) {
+	if _, err := Fetch(t.Context(), &blink{shop: shop{rows: 5, most: 3}}, Options{SIMs: true}); err != nil {
+		t.Errorf("got %v", err)
+	}
+	_, err := Fetch(t.Context(), &blink{shop: shop{rows: 5, most: 3}, hidden: "1001"}, Options{SIMs: true})
+	if !errors.Is(err, fleet.ErrIncomplete) || !strings.Contains(err.Error(), "endpoint 1001 is live and is not in it") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -114,6 +114,8 @@ func (e *examiner) cleanName(f field, text *string) {
 	case *text == brokenName:
 	case strings.TrimSpace(*text) == "":
 		e.found(f, f.String()+" is only white space", fleet.Quote(*text), "a name")
+	case strings.TrimSpace(*text) == "-":
+		e.found(f, f.String()+" is what the platform writes where there is no name", fleet.Quote(*text), "another name")
 	case hasControl(*text):
 		e.found(f, f.String()+" has a control character", fleet.Quote(*text), "text that can be printed")
 	case strings.TrimSpace(*text) == clearWord:

@@ -95,6 +95,7 @@ var damaged = []struct{ name, file, text, want string }{
 	// values
 
 	{"name of spaces beside others", "a.csv", "endpointName,planId\n  ,1\n", "a.csv:2:1: endpointName is only white space"},
+	{"the platform's sign for nothing as a name", "a.csv", "endpointName,planId\n-,1\n", "a.csv:2:1: endpointName is what the platform writes where there is no name"},
 	{"name of no-break spaces", "a.csv", "endpointName,planId\n\u00a0,1\n", "endpointName is only white space"},
 	{"line end in a name", "a.csv", "endpointName\n\"m\n1\"\n", `a.csv:2:1: endpointName has a control character, got "m\n1"`},
 	{"tab in a name", "a.csv", "endpointName,planId\nm\t1,2\n", `got "m\t1"`},

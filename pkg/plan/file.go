@@ -170,7 +170,25 @@ func (l *lineReader) trailer(p *Plan, line []byte, before string) error {
 	if _, err := l.in.ReadByte(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more after the trailer")
 	}
-	return p.checkCounts()
+	return errors.Join(p.checkCounts(), p.checkUnique())
+}
+
+// checkUnique refuses two tasks about one endpoint.
+func (p *Plan) checkUnique() error {
+	ids, made := map[fleet.ID]bool{}, map[string]bool{}
+	for i := range p.Tasks {
+		switch t := &p.Tasks[i]; {
+		case t.Before != nil && ids[t.Before.ID]:
+			return fmt.Errorf("two tasks are about endpoint %s", t.Before.ID)
+		case t.Before != nil:
+			ids[t.Before.ID] = true
+		case len(t.Steps) > 0 && made[fleet.NameKey(t.Spec.Name)]:
+			return fmt.Errorf("two tasks create %s", fleet.Quote(t.Spec.Name))
+		case len(t.Steps) > 0:
+			made[fleet.NameKey(t.Spec.Name)] = true
+		}
+	}
+	return nil
 }
 
 // checkCounts holds the header to the tasks: guards and people go by its

@@ -97,10 +97,21 @@ func TestEditedPlanFilesAreRefused(t *testing.T) {
 func TestForgedPlanFilesAreRefused(t *testing.T) {
 	for name, forge := range map[string]func(p *Plan){
 		"a step more than is counted": func(p *Plan) { p.Tasks[0].Steps = append(p.Tasks[0].Steps, Step{Action: fleet.Delete}) },
-		"a task more":                 func(p *Plan) { p.Tasks = append(p.Tasks, p.Tasks[0]) },
-		"counts that hide a delete":   func(p *Plan) { p.Counts.Steps = map[fleet.Action]int{} },
-		"no endpoint":                 func(p *Plan) { p.Tasks[0].Before = nil },
-		"an endpoint without an id":   func(p *Plan) { e := *p.Tasks[0].Before; e.ID = "0"; p.Tasks[0].Before = &e },
+		"one task twice": func(p *Plan) {
+			p.Tasks = append(p.Tasks, p.Tasks[0])
+			calls := p.Counts.Calls
+			p.Counts = tally(p.Tasks)
+			p.Counts.Calls = calls
+		},
+		"one create twice": func(p *Plan) {
+			create := Task{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "x"}}, Steps: []Step{{Action: fleet.Create}}}
+			p.Tasks = append(p.Tasks, create, create)
+			p.Counts = tally(p.Tasks)
+		},
+		"a task more":               func(p *Plan) { p.Tasks = append(p.Tasks, p.Tasks[0]) },
+		"counts that hide a delete": func(p *Plan) { p.Counts.Steps = map[fleet.Action]int{} },
+		"no endpoint":               func(p *Plan) { p.Tasks[0].Before = nil },
+		"an endpoint without an id": func(p *Plan) { e := *p.Tasks[0].Before; e.ID = "0"; p.Tasks[0].Before = &e },
 		"a create of what is there": func(p *Plan) {
 			p.Tasks[0].Steps[0].Action = fleet.Create
 			p.Counts = tally(p.Tasks)

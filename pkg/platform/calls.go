@@ -93,7 +93,7 @@ func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 		}
 		var err error
 		page, err = c.opts.Dialect.ReadQuery(q, a.reply)
-		if wire.ClassOf(err) == wire.Unauthorized && !renewed {
+		if wire.ClassOf(err) == wire.Unauthorized && (!renewed || a.tokenAge > freshToken) {
 			stale, renewed = token, true
 			return a, errRenew
 		}

@@ -154,7 +154,7 @@ func (p *printer) line(format string, args ...any) {
 // change or are refused, the first of them or all.
 func PlanText(w io.Writer, p *plan.Plan, full bool) error {
 	out := &printer{w: w}
-	out.line("plan %s for %s at %s%s", p.ID, fleet.Printable(p.Account), fleet.Printable(p.BaseURL), simulated(p.Simulated))
+	out.line("plan %s for %s at %s%s", fleet.Printable(p.ID), fleet.Printable(p.Account), fleet.Printable(p.BaseURL), simulated(p.Simulated))
 	out.line("  %s against %s: %d to change, %d unchanged, %d refused", plural(p.Counts.Rows, "row"), plural(p.Live, "live endpoint"), p.Counts.Change, p.Counts.Unchanged, p.Counts.Refused)
 	if p.Counts.Orphans > 0 {
 		out.line("  %s: live, in scope, and listed by no file", plural(p.Counts.Orphans, "orphan"))
@@ -168,7 +168,7 @@ func PlanText(w io.Writer, p *plan.Plan, full bool) error {
 	out.tasks(p, max(limit, 50), "refused", func(t *plan.Task) bool { return len(t.Refused) > 0 && len(t.Steps) == 0 })
 	out.tasks(p, limit, "reported", func(t *plan.Task) bool { return t.Orphan() && len(t.Steps) == 0 && len(t.Refused) == 0 })
 	for _, blocked := range p.Blocked {
-		out.line("refused by a guard: %s", blocked)
+		out.line("refused by a guard: %s", fleet.Printable(blocked))
 	}
 	return out.err
 }
