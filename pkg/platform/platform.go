@@ -141,6 +141,9 @@ func (c *Client) try(ctx context.Context, req wire.Request, priority pace.Priori
 			return attempt{err: err}, ""
 		}
 		token, granted, ok := c.tokens.current(stale)
+		if !ok && token == stale {
+			return attempt{err: &wire.Fault{Op: req.Op, Class: wire.Unauthorized, Text: "a token was refused, and the platform gave the same one again"}}, token
+		}
 		if !ok {
 			continue
 		}

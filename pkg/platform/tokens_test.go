@@ -186,3 +186,19 @@ func TestWhatIsKeptOfARefusedLogin(t *testing.T) {
 		})
 	}
 }
+
+// A platform that gives the refused token again is not asked for ever.
+func TestTheSameTokenAgainEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(func(path string, _ int) answer {
+			if path == "/api/login" || path == "/api/RefreshToken" {
+				return answer{status: 200, body: `{"AccessToken":"same","RefreshToken":"r"}`}
+			}
+			return answer{}
+		})
+		reply := client(t, s).Do(t.Context(), calls[wire.OpActivate], nothing)
+		if reply.Outcome != fleet.NotAttempted || !reply.Fatal || !errors.Is(reply.Err, fleet.ErrLogin) || s.counts["/api/RefreshToken"] != 1 {
+			t.Errorf("got %s, fatal %t, %v after %d renewals", reply.Outcome, reply.Fatal, reply.Err, s.counts["/api/RefreshToken"])
+		}
+	})
+}
