@@ -17,7 +17,6 @@ import (
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
-	"sftctl/pkg/inventory"
 	"sftctl/pkg/plan"
 	"sftctl/pkg/report"
 )
@@ -98,46 +97,71 @@ func planArgument(args []string) (*plan.Plan, error) {
 	return nil, nil
 }
 
-// doApply walks the line: plan, question, run, check, report.
+// approved is a plan that may be done, what it rests on, and the tasks that are
+// not to be done after all.
+type approved struct {
+	plan  *plan.Plan
+	look  look
+	stale map[int]string
+}
+
+// doApply walks the line: plan, approval, run, check, report.
 func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fleet.Fleet, saved *plan.Plan) error {
+	approve := s.approveFiles
 	if saved != nil {
-		if err := s.owns(saved); err != nil {
-			return err
+		approve = func(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet) (approved, error) {
+			return s.approveSaved(ctx, env, o, want, saved)
 		}
-		if err := blocked(saved); err != nil {
-			return fmt.Errorf("%w (this was said when the plan was made: make a new one with that limit)", err)
-		}
-		warnOfEdits(env, saved)
-		o.limits = saved.Limits.Tighten(o.guards.given())
 	}
-	p, l, err := s.planFiles(ctx, env, want, o.limits)
+	a, err := approve(ctx, env, o, want)
 	if err != nil {
 		return err
 	}
-	var stale map[int]string
-	if saved != nil {
-		if err := stricter(saved, o.limits); err != nil {
-			return err
-		}
-		stale, p = apply.Refresh(saved, p), saved
-	} else {
-		if err := report.PlanText(env.Stdout, p, o.full); err != nil {
-			return fleet.Kind(fleet.ErrIO, err)
-		}
-		asked := time.Now()
-		if err := errors.Join(blocked(p), approve(env, o.yes, p)); err != nil {
-			return err
-		}
-		if time.Since(asked) > o.patience(p) {
-			if stale, err = s.refresh(ctx, env, o, want, p, &l); err != nil {
-				return err
-			}
-		}
-	}
-	run := s.run(ctx, env, p, stale, l.have)
-	s.check(ctx, env, run, want, l)
+	run := s.run(ctx, env, a)
+	s.check(ctx, env, run, want, a.look)
 	// What was simulated is kept before anything is printed: a pipe may break.
 	return errors.Join(s.close(), finish(ctx, env, o.reports, run))
+}
+
+// approveSaved holds a saved plan against the platform, the limits of the moment
+// and what is live now.
+func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, saved *plan.Plan) (approved, error) {
+	if err := s.owns(saved); err != nil {
+		return approved{}, err
+	}
+	if err := blocked(saved); err != nil {
+		return approved{}, fmt.Errorf("%w (this was said when the plan was made: make a new one with that limit)", err)
+	}
+	warnOfEdits(env, saved)
+	limits := saved.Limits.Tighten(o.guards.given())
+	if err := stricter(saved, limits); err != nil {
+		return approved{}, err
+	}
+	now, l, err := s.planFiles(ctx, env, want, limits)
+	if err != nil {
+		return approved{}, err
+	}
+	return approved{saved, l, apply.Refresh(saved, now)}, nil
+}
+
+// approveFiles plans files, shows the plan and asks.
+func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet) (approved, error) {
+	p, l, err := s.planFiles(ctx, env, want, o.limits)
+	if err != nil {
+		return approved{}, err
+	}
+	if err := report.PlanText(env.Stdout, p, o.full); err != nil {
+		return approved{}, fleet.Kind(fleet.ErrIO, err)
+	}
+	asked := time.Now()
+	if err := errors.Join(blocked(p), ask(env, o.yes, p)); err != nil {
+		return approved{}, err
+	}
+	a := approved{plan: p, look: l}
+	if time.Since(asked) > o.patience(p) {
+		err = s.refresh(ctx, env, o, want, &a)
+	}
+	return a, err
 }
 
 // patience is how long the answer to the question may take before live is read
@@ -149,20 +173,21 @@ func (o *applyOptions) patience(p *plan.Plan) time.Duration {
 	return o.maxAge
 }
 
-// refresh reads live again and says which tasks are stale by it.
-func (s *session) refresh(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, p *plan.Plan, l *look) (map[int]string, error) {
+// refresh reads live again and notes which tasks are stale by it.
+func (s *session) refresh(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, a *approved) error {
 	hint(env, "reading again what is live, the answer took long …")
 	at := time.Now()
 	have, err := s.list(ctx, want)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	l.have, l.at = have, at
-	now, err := s.build(want, *l, o.limits)
+	a.look.have, a.look.at = have, at
+	now, err := s.build(want, a.look, o.limits)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return apply.Refresh(p, now), nil
+	a.stale = apply.Refresh(a.plan, now)
+	return nil
 }
 
 // warnOfEdits tells of input files that are others now than when the plan was
@@ -199,17 +224,17 @@ func (s *session) owns(p *plan.Plan) error {
 	return nil
 }
 
-// approve asks before anything changes: a yes, and the number where endpoints
+// ask asks before anything changes: for a yes, or for the number where endpoints
 // will be deleted.
-func approve(env Env, yes bool, p *plan.Plan) error {
+func ask(env Env, yes bool, p *plan.Plan) error {
 	if yes || p.Counts.Calls == 0 {
 		return nil
 	}
-	word, ask := "yes", "type yes"
+	word, wish := "yes", "type yes"
 	if n := p.Counts.Step(fleet.Delete); n > 0 {
-		word, ask = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
+		word, wish = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
 	}
-	_, _ = fmt.Fprintf(env.Stderr, "%d endpoints will change in %d calls; to go on, %s: ", p.Counts.Change, p.Counts.Calls, ask)
+	_, _ = fmt.Fprintf(env.Stderr, "%d endpoints will change in %d calls; to go on, %s: ", p.Counts.Change, p.Counts.Calls, wish)
 	answer, _ := bufio.NewReader(env.Stdin).ReadString('\n')
 	if strings.TrimSpace(answer) != word {
 		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))
@@ -217,16 +242,16 @@ func approve(env Env, yes bool, p *plan.Plan) error {
 	return nil
 }
 
-// run does the plan; tasks that are stale are not begun.
-func (s *session) run(ctx context.Context, env Env, p *plan.Plan, stale map[int]string, have *inventory.Inventory) *report.Run {
-	run := &report.Run{ID: newID(time.Now()), Plan: p, Started: time.Now(), Simulated: s.simulated, Tool: version()}
-	progress := watch(env, p.Counts.Change-len(stale))
+// run does an approved plan.
+func (s *session) run(ctx context.Context, env Env, a approved) *report.Run {
+	run := &report.Run{ID: newID(time.Now()), Plan: a.plan, Started: time.Now(), Simulated: s.simulated, Tool: version()}
+	progress := watch(env, a.plan.Counts.Change-len(a.stale))
 	quiet := context.AfterFunc(ctx, func() {
 		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
 	})
 	defer quiet()
-	known := func(id fleet.ID) bool { _, ok := have.ByID(id); return ok }
-	run.Results, run.Cut = apply.Run(ctx, p, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: stale, Known: known})
+	known := func(id fleet.ID) bool { _, ok := a.look.have.ByID(id); return ok }
+	run.Results, run.Cut = apply.Run(ctx, a.plan, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: a.stale, Known: known})
 	progress.stop()
 	return run
 }

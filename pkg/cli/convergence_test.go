@@ -133,7 +133,7 @@ func converge(sim *simulator.Simulator, path string, workers int) (violation str
 	if err != nil {
 		return err.Error()
 	}
-	run := s.run(ctx, quiet, p, nil, l.have)
+	run := s.run(ctx, quiet, approved{plan: p, look: l})
 	s.check(ctx, quiet, run, want, l)
 	again, _, err := s.planFiles(ctx, quiet, want, plan.Unlimited)
 	switch {
@@ -282,7 +282,7 @@ func TestNoPermitIsLeftUnused(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				run := s.run(t.Context(), quiet, p, nil, l.have)
+				run := s.run(t.Context(), quiet, approved{plan: p, look: l})
 				if run.Worst() != fleet.Done {
 					t.Fatalf("got %v", run.Count())
 				}
