@@ -15,8 +15,8 @@ import (
 // Do sends one mutating call and says what came of it. The before function is
 // called after the permit and before the first byte, and again before each
 // replay; its error keeps the call from being sent. A call is replayed only
-// after a refused token (once) or a throttle, which prove that it was not
-// executed.
+// after a refused token or a throttle, which prove that it was not executed; a
+// token that is refused although it is new ends the run.
 func (c *Client) Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply {
 	req, err := c.opts.Dialect.Call(call)
 	if err != nil {

@@ -155,8 +155,8 @@ const firstSIM = "8932042000001234562"
 
 func TestBuiltInStockHoldsTheKnownSIM(t *testing.T) {
 	sim := New()
-	if got := len(sim.SIMs()); got != 2500 {
-		t.Errorf("got %d SIMs, want 2500", got)
+	if got := len(sim.SIMs()); got != 250 {
+		t.Errorf("got %d SIMs, want 250", got)
 	}
 	if sim.live.card(firstSIM) == nil {
 		t.Errorf("SIM %s is not in stock", firstSIM)

@@ -22,8 +22,8 @@ type Card struct {
 	Product fleet.ID // of the catalogue's SIMProducts
 }
 
-// BuiltInStock is a small catalogue with 2500 SIMs: 2000 of product 7 and 500
-// of product 8.
+// BuiltInStock is a small catalogue with 250 SIMs, which is one page: 200
+// of product 7 and 50 of product 8.
 func BuiltInStock() Stock {
 	return Stock{
 		Catalogue: Catalogue{
@@ -32,7 +32,7 @@ func BuiltInStock() Stock {
 			APNGroups:       []fleet.Entry{{ID: "PDP_12", Name: "iot.bics"}, {ID: "PDP_20", Name: "private.apn"}},
 			SIMProducts:     []fleet.Entry{{ID: "7", Name: "MFF2 industrial"}, {ID: "8", Name: "2FF/3FF/4FF card"}},
 		},
-		SIMs: append(Range("893204200000123400", 2000, "7"), Range("893204200000200000", 500, "8")...),
+		SIMs: append(Range("893204200000123400", 200, "7"), Range("893204200000200000", 50, "8")...),
 	}
 }
 
