@@ -78,6 +78,9 @@ func (r *Result) verify(now *plan.Task, have *inventory.Inventory) {
 	if r.ID == "" && now.Before != nil {
 		live, r.ID = now.Before, now.Before.ID
 	}
+	if live != nil && r.made() && fleet.NameKey(live.Name) != fleet.NameKey(r.Task.Spec.Name) {
+		live = nil // the create was answered with somebody else's id
+	}
 	missing := append(r.compare(live), r.doubled(have)...)
 	r.sum()
 	r.Verified = (r.Outcome == fleet.Done || r.Outcome == fleet.Unchanged) && len(now.Steps) == 0 && len(now.Refused) == 0
@@ -112,10 +115,15 @@ func (r *Result) compare(live *fleet.Endpoint) (missing []error) {
 	return missing
 }
 
+// made says whether the row's endpoint was to be created.
+func (r *Result) made() bool {
+	return r.Task.Spec != nil && len(r.Steps) > 0 && r.Steps[0].Action == fleet.Create
+}
+
 // doubled finds a second endpoint of the name that the row made: something
 // between here and the platform sent the create twice.
 func (r *Result) doubled(have *inventory.Inventory) []error {
-	if r.Attempts == 0 || len(r.Steps) == 0 || r.Steps[0].Action != fleet.Create || r.Steps[0].Outcome != fleet.Done {
+	if r.Attempts == 0 || !r.made() || r.Steps[0].Outcome != fleet.Done {
 		return nil
 	}
 	first, others := have.ByName(r.Task.Label())

@@ -31,6 +31,7 @@ func TestVerify(t *testing.T) {
 	bare := fleet.Endpoint{ID: "7", Status: fleet.StatusPreActive}
 	linked := fleet.Endpoint{ID: "7", Status: fleet.StatusPreActive, Fields: fleet.Fields{ICCID: card}}
 	active := fleet.Endpoint{ID: "7", Status: fleet.StatusActive, Fields: fleet.Fields{ICCID: card}}
+	other := fleet.Endpoint{ID: "7", Status: fleet.StatusActive, Fields: fleet.Fields{Name: "hospital", ICCID: card}}
 	suspended := fleet.Endpoint{ID: "7", Status: fleet.StatusSuspended, Fields: fleet.Fields{ICCID: card}}
 	tests := []struct {
 		name     string
@@ -54,6 +55,7 @@ func TestVerify(t *testing.T) {
 		{"an unknown create that happened", [3]fleet.Outcome{u, n, n}, &bare, full[1:], nil, "create=done link=not-attempted activate=not-attempted ", n, false, true},
 		{"an unknown create that is not there", [3]fleet.Outcome{u, n, n}, nil, full, nil, "create=unknown link=not-attempted activate=not-attempted ", u, false, true},
 		{"a create that happened twice", [3]fleet.Outcome{d, d, d}, nil, nil, []string{"2 live endpoints fit"}, "create=unknown link=unknown activate=unknown ", u, false, true},
+		{"done on somebody else's endpoint", [3]fleet.Outcome{d, d, d}, &other, full, nil, "create=unknown link=unknown activate=unknown ", u, false, true},
 		{"failed, and yet shown", [3]fleet.Outcome{d, f, n}, &linked, full[2:], nil, "create=done link=done activate=not-attempted ", n, false, true},
 		{"failed", [3]fleet.Outcome{d, f, n}, &bare, full[1:], nil, "create=done link=failed activate=not-attempted ", f, false, true},
 	}
@@ -61,7 +63,10 @@ func TestVerify(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{}, Steps: full}}}
 			r := planned(&p.Tasks[0])
-			r.Attempts = 1
+			r.Attempts, r.ID = 1, "7"
+			if tt.before[0] == u {
+				r.ID = ""
+			}
 			for i, o := range tt.before {
 				if r.Steps[i].Outcome = o; o == u || o == f {
 					r.Err = errors.New("lost")
@@ -72,6 +77,8 @@ func TestVerify(t *testing.T) {
 			after := plan.Task{Spec: &fleet.Spec{}, Steps: tt.needs, Refused: tt.refused}
 			if tt.live != nil {
 				have = found(t, *tt.live)
+			}
+			if tt.live != nil && tt.live != &other {
 				after.Before = &have.Endpoints[0]
 			}
 			results := []Result{r}
