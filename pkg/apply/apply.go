@@ -248,7 +248,7 @@ func (res *Result) finish(began time.Time) {
 // It reports whether the next call may follow. More says that the last of those
 // steps takes another call.
 func (r *runner) call(ctx context.Context, res *Result, call fleet.Call, more bool) bool {
-	if !r.unhurt(ctx, res, call) {
+	if !r.asPlanned(ctx, res, call) {
 		return false
 	}
 	reply := r.on.Do(ctx, call, func() error { return nil })
@@ -283,10 +283,10 @@ func (res *Result) note(call fleet.Call, reply fleet.Reply, more bool) {
 	}
 }
 
-// unhurt reads an endpoint right before the first step that hurts it, and says
+// asPlanned reads an endpoint right before the first step that hurts it, and says
 // whether it is still what the plan saw. If not, the rest of the task is stale.
-func (r *runner) unhurt(ctx context.Context, res *Result, call fleet.Call) bool {
-	if !hurts(call.Action) || res.checked {
+func (r *runner) asPlanned(ctx context.Context, res *Result, call fleet.Call) bool {
+	if !call.Action.Hurts() || res.checked {
 		return true
 	}
 	res.checked = true
@@ -305,10 +305,6 @@ func (r *runner) unhurt(ctx context.Context, res *Result, call fleet.Call) bool 
 		return false
 	}
 	return true
-}
-
-func hurts(a fleet.Action) bool {
-	return a == fleet.Delete || a == fleet.Delink || a == fleet.Suspend
 }
 
 // changed names what is not as the plan saw it, of what tells endpoints apart

@@ -185,8 +185,7 @@ func (r *Result) deleted() bool {
 // sameValues says whether every given value is the live one.
 func sameValues(want, have fleet.Fields) bool {
 	for _, f := range fleet.AllFields {
-		w, h := want.Get(f), have.Get(f)
-		if w != "" && w != h && (f != fleet.FieldName || fleet.NameKey(w) != fleet.NameKey(h)) {
+		if w := want.Get(f); w != "" && !f.Same(w, have.Get(f)) {
 			return false
 		}
 	}

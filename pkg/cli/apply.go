@@ -167,7 +167,7 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, wan
 // patience is how long the answer to the question may take before live is read
 // again: less where the plan hurts.
 func (o *applyOptions) patience(p *plan.Plan) time.Duration {
-	if c := p.Counts; c.Step(fleet.Delete)+c.Step(fleet.Delink)+c.Step(fleet.Suspend) > 0 {
+	if p.Counts.Hurting() > 0 {
 		return min(o.maxAge, time.Minute)
 	}
 	return o.maxAge

@@ -4,8 +4,8 @@ import "time"
 
 // Change is one step for one endpoint in words that no dialect owns.
 type Change struct {
-	Action Action `json:"action"`
-	Fields Fields `json:"set,omitzero"` // what create, modify or link sets
+	Action Action
+	Fields Fields // what create, modify or link sets
 }
 
 // Abilities say as data how a dialect of the platform turns steps into calls,

@@ -36,6 +36,12 @@ func (f Field) String() string {
 	return fmt.Sprintf("field %d", uint16(f))
 }
 
+// Same says whether two values of the field are one: names in the form in which
+// names are compared, all others to the letter.
+func (f Field) Same(a, b string) bool {
+	return a == b || f == FieldName && NameKey(a) == NameKey(b)
+}
+
 // FieldSet is a set of fields. It reads and prints as their names, separated
 // by commas.
 type FieldSet uint16

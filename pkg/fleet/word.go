@@ -126,6 +126,10 @@ var Actions = [...]Action{Create, Modify, Link, Delink, Activate, Suspend, Resum
 
 func (a Action) String() string { return actionWords.text(int(a)) }
 
+// Hurts says whether an action may cut off a device: what does needs a number
+// from a person, and a look at the endpoint right before.
+func (a Action) Hurts() bool { return a == Delete || a == Delink || a == Suspend }
+
 // MarshalText prints the action.
 func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 

@@ -226,7 +226,7 @@ func (b *builder) modify(t *Task) {
 	for _, f := range [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct} {
 		want, have := t.Spec.Get(f), t.Before.Get(f)
 		switch {
-		case want == "" || equal(f, want, have) && t.Before.Reported.Has(f):
+		case want == "" || f.Same(want, have) && t.Before.Reported.Has(f):
 		case !t.Before.Reported.Has(f):
 			t.refuse("the platform does not report %s, so it cannot be compared with %s", f, fleet.Quote(want))
 		case !b.opts.Abilities.Modifiable().Has(f):
@@ -253,10 +253,6 @@ func (b *builder) bearer(name string) fleet.ID {
 		return ""
 	}
 	return live.ID
-}
-
-func equal(f fleet.Field, want, have string) bool {
-	return want == have || f == fleet.FieldName && fleet.NameKey(want) == fleet.NameKey(have)
 }
 
 // protected says whether the endpoint may not be hurt, by its present name or

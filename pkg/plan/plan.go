@@ -177,6 +177,17 @@ func (c *Counts) add(t *Task) {
 	}
 }
 
+// Hurting is the number of steps that may cut off a device.
+func (c Counts) Hurting() int {
+	n := 0
+	for action, steps := range c.Steps {
+		if action.Hurts() {
+			n += steps
+		}
+	}
+	return n
+}
+
 // Check holds a plan's steps against limits and says, for each that is
 // exceeded, the exact number that would let the plan through.
 func (l Limits) Check(c Counts) []string {

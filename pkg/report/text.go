@@ -34,9 +34,10 @@ func (r *Run) Reasons() []Reason {
 		if !unfinished(res.Outcome) || res.Err == nil {
 			continue
 		}
-		key := res.Outcome.String() + particular.ReplaceAllString(reason(res), "…")
+		text := particular.ReplaceAllString(reason(res), "…")
+		key := res.Outcome.String() + text
 		if byText[key] == nil {
-			byText[key] = &Reason{Outcome: res.Outcome, Text: particular.ReplaceAllString(reason(res), "…"), Example: res.Task.Label()}
+			byText[key] = &Reason{Outcome: res.Outcome, Text: text, Example: res.Task.Label()}
 		}
 		byText[key].Rows++
 	}
@@ -237,10 +238,10 @@ func (p *printer) task(t *plan.Task) {
 
 // sign marks what a step does at a glance.
 func sign(a fleet.Action) string {
-	switch a {
-	case fleet.Create:
+	switch {
+	case a == fleet.Create:
 		return "+"
-	case fleet.Delete, fleet.Delink, fleet.Suspend:
+	case a.Hurts():
 		return "-"
 	}
 	return "~"
