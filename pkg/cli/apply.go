@@ -107,13 +107,13 @@ type approved struct {
 
 // doApply walks the line: plan, approval, run, check, report.
 func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fleet.Fleet, saved *plan.Plan) error {
-	approve := s.approveFiles
+	var a approved
+	var err error
 	if saved != nil {
-		approve = func(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet) (approved, error) {
-			return s.approveSaved(ctx, env, o, want, saved)
-		}
+		a, err = s.approveSaved(ctx, env, o, want, saved)
+	} else {
+		a, err = s.approveFiles(ctx, env, o, want)
 	}
-	a, err := approve(ctx, env, o, want)
 	if err != nil {
 		return err
 	}
@@ -129,12 +129,12 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, wan
 	if err := s.owns(saved); err != nil {
 		return approved{}, err
 	}
-	if err := blocked(saved); err != nil {
+	if err := guarded(saved.Blocked); err != nil {
 		return approved{}, fmt.Errorf("%w (this was said when the plan was made: make a new one with that limit)", err)
 	}
 	warnOfEdits(env, saved)
 	limits := saved.Limits.Tighten(o.guards.given())
-	if err := stricter(saved, limits); err != nil {
+	if err := guarded(limits.Check(saved.Counts)); err != nil {
 		return approved{}, err
 	}
 	now, l, err := s.planFiles(ctx, env, want, limits)
@@ -154,7 +154,7 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, wan
 		return approved{}, fleet.Kind(fleet.ErrIO, err)
 	}
 	asked := time.Now()
-	if err := errors.Join(blocked(p), ask(env, o.yes, p)); err != nil {
+	if err := errors.Join(guarded(p.Blocked), ask(env, o.yes, p)); err != nil {
 		return approved{}, err
 	}
 	a := approved{plan: p, look: l}
@@ -202,14 +202,6 @@ func warnOfEdits(env Env, saved *plan.Plan) {
 			say(env.Stderr, "warning: %s was edited since the plan was made; the plan is done as it was approved", fleet.Printable(input.File))
 		}
 	}
-}
-
-// stricter holds a saved plan against the limits of the moment.
-func stricter(p *plan.Plan, limits plan.Limits) error {
-	if refused := limits.Check(p.Counts); len(refused) > 0 {
-		return fleet.Kind(fleet.ErrGuard, errors.New(refused[0]))
-	}
-	return nil
 }
 
 // owns refuses a plan that was made for another platform or account.
@@ -288,9 +280,10 @@ func finish(ctx context.Context, env Env, reports string, run *report.Run) error
 	outcome := runError(run)
 	run.Exit = exitCode(ctx, outcome)
 	dir := filepath.Join(reports, run.ID)
+	files := run.Files()
 	var failed error
-	for _, name := range sortedKeys(run.Files()) {
-		if failed = writeFile(filepath.Join(dir, name), run.Files()[name]); failed != nil {
+	for _, name := range sortedKeys(files) {
+		if failed = writeFile(filepath.Join(dir, name), files[name]); failed != nil {
 			break
 		}
 	}

@@ -97,7 +97,7 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 
 // planError is what a plan comes to as an exit code.
 func planError(p *plan.Plan, detailed bool) error {
-	if err := blocked(p); err != nil {
+	if err := guarded(p.Blocked); err != nil {
 		return err
 	}
 	if !detailed {

@@ -115,7 +115,7 @@ func (s *session) build(want *fleet.Fleet, l look, limits plan.Limits) (*plan.Pl
 	})
 }
 
-// planFiles reads files and plans them against live.
+// planFiles reads live and plans what the files say against it.
 func (s *session) planFiles(ctx context.Context, env Env, want *fleet.Fleet, limits plan.Limits) (*plan.Plan, look, error) {
 	hint(env, "reading what is live …")
 	l, err := s.look(ctx, want)
@@ -151,10 +151,10 @@ func checkOut(dir, path string) error {
 	})
 }
 
-// blocked is the error of a plan that guards refuse.
-func blocked(p *plan.Plan) error {
-	if len(p.Blocked) == 0 {
+// guarded is the error of a plan that guards refuse, with all that they said.
+func guarded(guards []string) error {
+	if len(guards) == 0 {
 		return nil
 	}
-	return fleet.Kind(fleet.ErrGuard, fmt.Errorf("the plan is refused: %s", strings.Join(p.Blocked, "; ")))
+	return fleet.Kind(fleet.ErrGuard, fmt.Errorf("the plan is refused: %s", strings.Join(guards, "; ")))
 }

@@ -99,6 +99,15 @@ type refusal struct {
 	Salt, Hash     []byte
 }
 
+// about says whether a record is of this login.
+func (old refusal) about(host, username string, password platform.Secret) bool {
+	if old.Host != host || old.Username != username {
+		return false
+	}
+	hash, err := hashOf(password, old.Salt)
+	return err == nil && subtle.ConstantTimeCompare(hash, old.Hash) == 1
+}
+
 const (
 	hashRounds   = 100_000
 	mostRefusals = 20
@@ -127,33 +136,31 @@ func (r refusals) load() ([]refusal, error) {
 // Refused says whether this login was refused before. A record that cannot be
 // read refuses nothing; Remember will say what is wrong with it.
 func (r refusals) Refused(host, username string, password platform.Secret) bool {
-	all, _ := r.load()
-	for _, old := range all {
-		if old.Host != host || old.Username != username || r.again {
-			continue
-		}
-		hash, err := hashOf(password, old.Salt)
-		if err == nil && subtle.ConstantTimeCompare(hash, old.Hash) == 1 {
-			return true
-		}
+	if r.again {
+		return false
 	}
-	return false
+	all, _ := r.load()
+	return slices.ContainsFunc(all, func(old refusal) bool { return old.about(host, username, password) })
 }
 
 // Accept forgets that a login was refused, once the platform took it.
 func (r refusals) Accept(host, username string, password platform.Secret) error {
-	if !r.again || !(refusals{path: r.path}).Refused(host, username, password) {
-		return nil
+	if !r.again {
+		return nil // a refused login would not have come this far
 	}
 	all, err := r.load()
 	if err != nil {
 		return err
 	}
-	kept := slices.DeleteFunc(all, func(old refusal) bool {
-		hash, err := hashOf(password, old.Salt)
-		return old.Host == host && old.Username == username && err == nil && subtle.ConstantTimeCompare(hash, old.Hash) == 1
-	})
-	return writeFile(r.path, func(w io.Writer) error { return json.NewEncoder(w).Encode(kept) })
+	kept := slices.DeleteFunc(slices.Clone(all), func(old refusal) bool { return old.about(host, username, password) })
+	if len(kept) == len(all) {
+		return nil
+	}
+	return r.save(kept)
+}
+
+func (r refusals) save(all []refusal) error {
+	return writeFile(r.path, func(w io.Writer) error { return json.NewEncoder(w).Encode(all) })
 }
 
 // Remember notes a refused login, and forgets the oldest when there are many.
@@ -171,6 +178,5 @@ func (r refusals) Remember(host, username string, password platform.Secret) erro
 		return err
 	}
 	all = append([]refusal{{host, username, salt, hash}}, all...)
-	kept := all[:min(len(all), mostRefusals)]
-	return writeFile(r.path, func(w io.Writer) error { return json.NewEncoder(w).Encode(kept) })
+	return r.save(all[:min(len(all), mostRefusals)])
 }

@@ -101,7 +101,7 @@ var simList = listing[fleet.SIM]{fleet.SIMs,
 func whole[T any](ctx context.Context, on Lister, opts Options, calls *int, l listing[T]) ([]T, error) {
 	var why string
 	for range readings {
-		r := reading[T]{listing: l, on: on, opts: opts, calls: calls, seen: map[string]int{}}
+		r := reading[T]{listing: l, on: on, opts: opts, calls: calls, seen: map[string]bool{}}
 		rows, err := r.read(ctx)
 		if err == nil && r.doubt == "" {
 			return rows, nil
@@ -123,7 +123,7 @@ type reading[T any] struct {
 	on     Lister
 	opts   Options
 	calls  *int
-	seen   map[string]int // id to its place in out
+	seen   map[string]bool // ids in out
 	out    []T
 	doubt  string // why it is not proved whole
 	moving bool   // because it changed meanwhile: another reading may succeed
@@ -202,11 +202,12 @@ func (r *reading[T]) take(ctx context.Context, n int, p fleet.Page) (bool, error
 
 func (r *reading[T]) add(rows []T) (fresh, repeated int) {
 	for _, row := range rows {
-		if _, ok := r.seen[r.id(row)]; ok {
+		id := r.id(row)
+		if r.seen[id] {
 			repeated++
 			continue
 		}
-		r.seen[r.id(row)] = len(r.out)
+		r.seen[id] = true
 		r.out = append(r.out, row)
 		fresh++
 	}
