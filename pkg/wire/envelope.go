@@ -105,8 +105,8 @@ type param struct {
 	EndpointName value `json:"endpointName"`
 }
 
-// param reads responseParam where it is an object; other clients' servers were
-// seen to leave it out or empty.
+// param reads responseParam where it is an object; it may be missing (observed),
+// and nothing of a mutating call rests on it when it is anything else.
 func (e envelope) param() (param, error) {
 	var p param
 	if data := bytes.TrimSpace(e.ResponseParam); len(data) > 0 && data[0] == '{' {
