@@ -15,7 +15,7 @@ import (
 var house = map[string]struct{ ours, others []string }{
 	"fleet":     {nil, []string{"golang.org/x/text/unicode/norm"}},
 	"wire":      {[]string{"fleet"}, nil},
-	"pace":      {nil, []string{"golang.org/x/time/rate"}},
+	"pace":      {nil, []string{"golang.org/x/time/rate", "github.com/gofrs/flock"}},
 	"platform":  {[]string{"fleet", "wire", "pace"}, nil},
 	"simulator": {[]string{"fleet", "wire"}, nil},
 	"manifest":  {[]string{"fleet"}, []string{"github.com/gocarina/gocsv", "gopkg.in/yaml.v3"}},

@@ -25,15 +25,18 @@ const (
 // listings pay like all others, because the platform counts them (two calls
 // per second for an account, observed). There is no burst. When the platform
 // throttles, everybody stops, and goes on at half the rate, which then grows
-// back. Its methods may be used by several goroutines.
+// back. A purse with slots shares its permits with all purses on the same slot
+// file, whatever their process. Its methods may be used by several goroutines.
 type Purse struct {
-	mu      sync.Mutex
+	slots   *Slots     // nil when this purse is the only one
 	full    rate.Limit // what was asked for
+	mu      sync.Mutex
 	limiter *rate.Limiter
 	until   time.Time     // no permit before
 	pause   time.Duration // how long the last throttle stopped everybody
 	waiting [priorities]queue
 	armed   bool
+	err     error // the first of the slot file
 }
 
 // The bounds of slowing down: a pause starts at a second and doubles to a
@@ -51,12 +54,18 @@ const (
 
 // New makes a purse that gives perSecond permits a second, or any number of
 // them when perSecond is 0.
-func New(perSecond float64) *Purse {
+func New(perSecond float64) *Purse { return NewShared(perSecond, nil) }
+
+// NewShared makes a purse whose permits are at the same time permits of the
+// slots, which may be nil. Together, purses of one rate give no more than one
+// of them would. When perSecond is 0 it takes no slots, but still tells the
+// others to pause when the platform throttles.
+func NewShared(perSecond float64, slots *Slots) *Purse {
 	full := rate.Limit(perSecond)
 	if perSecond <= 0 {
 		full = rate.Inf
 	}
-	return &Purse{full: full, limiter: rate.NewLimiter(full, 1)}
+	return &Purse{slots: slots, full: full, limiter: rate.NewLimiter(full, 1)}
 }
 
 // Rate is the present number of permits a second, 0 when there is no limit.
@@ -67,6 +76,23 @@ func (p *Purse) Rate() float64 {
 		return 0
 	}
 	return float64(p.limiter.Limit())
+}
+
+// Err is the first error of the slot file. Permits that it concerned kept this
+// purse's own pace only, so together with other processes there may have been
+// more than the rate.
+func (p *Purse) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func (p *Purse) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
 }
 
 // Wait returns when the caller may send one request, or with the context's
@@ -114,7 +140,47 @@ func (p *Purse) arm() {
 	}
 	p.armed = true
 	delay := p.limiter.Reserve().Delay()
-	time.AfterFunc(max(delay, time.Until(p.until)), p.grant)
+	time.AfterFunc(max(delay, time.Until(p.until)), p.claim)
+}
+
+// claim takes a slot for the permit whose time has come by our own pace, and
+// not before: a slot that is taken for later would hold the others up. The lock
+// is not held meanwhile, so Wait, Throttled and Passed go on while another
+// process keeps us from the file.
+func (p *Purse) claim() {
+	if p.slots == nil || p.full == rate.Inf {
+		p.grant()
+		return
+	}
+	interval, due := p.due()
+	if !due {
+		return
+	}
+	at, taken, err := p.slots.take(interval)
+	switch {
+	case err != nil:
+		p.note(err)
+		p.grant()
+	case taken:
+		time.AfterFunc(time.Until(at), p.grant)
+	default:
+		time.AfterFunc(time.Until(at), p.claim)
+	}
+}
+
+// due says whether somebody still wants the permit now, and the time until the
+// next one. A purse that was slowed takes longer slots, so that the account as a
+// whole slows down. Longer ones than the longest pause would not be believed;
+// such a pace is kept by the limiter alone.
+func (p *Purse) due() (interval time.Duration, due bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next() == nil {
+		p.armed = false
+		return 0, false
+	}
+	seconds := min(1/float64(p.limiter.Limit()), longestAsk.Seconds())
+	return time.Duration(seconds * float64(time.Second)), true
 }
 
 // grant gives the permit whose time has come to whoever is first now.
@@ -122,7 +188,7 @@ func (p *Purse) grant() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if left := time.Until(p.until); left > 0 {
-		time.AfterFunc(left, p.grant)
+		time.AfterFunc(left, p.claim) // the slot is lost: others may have those at the end of the pause
 		return
 	}
 	p.armed = false
@@ -144,10 +210,31 @@ func (p *Purse) next() *queue {
 
 // Throttled says that the platform refused a call because there were too many,
 // and for how long it asked to wait (0 when it did not say). Calls that were in
-// flight together count as one throttle.
+// flight together count as one throttle. Other processes pause as long, but
+// keep their rate until they are throttled themselves.
 func (p *Purse) Throttled(ask time.Duration) {
+	pause := p.stop(ask)
+	if p.slots == nil || pause <= 0 {
+		return
+	}
+	if err := p.slots.pause(pause); err != nil {
+		p.note(err)
+	}
+}
+
+// stop returns how long the pause is now, or 0 when it was as long before.
+func (p *Purse) stop(ask time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	before := p.until
+	p.extend(ask)
+	if p.until.Equal(before) {
+		return 0
+	}
+	return time.Until(p.until)
+}
+
+func (p *Purse) extend(ask time.Duration) {
 	now := time.Now()
 	if now.Before(p.until) {
 		p.until = latest(p.until, now.Add(min(ask, longestAsk)))
