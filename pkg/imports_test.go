@@ -21,6 +21,9 @@ var house = map[string]struct{ ours, others []string }{
 	"manifest":  {[]string{"fleet"}, []string{"github.com/gocarina/gocsv", "gopkg.in/yaml.v3"}},
 	"inventory": {[]string{"fleet"}, nil},
 	"plan":      {[]string{"fleet", "inventory"}, nil},
+	"journal":   {[]string{"fleet"}, []string{"github.com/gofrs/flock"}},
+	// What only tests use: a disk that crashes.
+	"crashfs": {[]string{"journal"}, nil},
 	"apply":     {[]string{"fleet", "inventory", "plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"report":    {[]string{"fleet", "plan", "apply"}, []string{"github.com/gocarina/gocsv"}},
 	"cli": {[]string{"fleet", "wire", "pace", "platform", "simulator", "manifest", "inventory", "plan", "apply", "report"},

@@ -17,6 +17,7 @@ var (
 	ErrPlan        = errors.New("plan cannot be used")          // stale, cut, foreign or edited
 	ErrStopped     = errors.New("stopped before the end")       // a halt rule or a time box
 	ErrIO          = errors.New("local input or output failed") // disk, pipe, permission
+	ErrLocked      = errors.New("account is locked")            // another run changes it
 )
 
 // Kind gives an error one of the kinds above without changing its text.

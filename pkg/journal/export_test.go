@@ -1,0 +1,7 @@
+package journal
+
+// Sample is the sample journal, for tests that need a disk which crashes.
+func Sample() []Record { return sample() }
+
+// Line is a record as it is written behind lines with a checksum.
+func Line(r Record, before uint32) (line []byte, sum uint32, err error) { return encode(r, before) }
