@@ -105,6 +105,7 @@ type Reply struct {
 	Err      error   // why it is not Done
 	Sends    int     // how often the request left this machine and may have been seen
 	Started  time.Time
+	Written  time.Time     // when the last request's headers were written, zero when they were not
 	Duration time.Duration // of the last send
 	Fatal    bool          // every other call would end the same way: stop the run
 }
@@ -133,6 +134,7 @@ type Query struct {
 	ICCID   ICCID // one SIM
 	Page    int   // from 1; 0 asks without paging
 	PerPage int
+	Settles bool // finds out what an unknown call did: goes before new work
 }
 
 // Page is a part of a listing.

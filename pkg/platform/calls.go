@@ -15,33 +15,25 @@ import (
 // Do sends one mutating call and says what came of it. The before function is
 // called after the permit and before the first byte, and again before each
 // replay; its error keeps the call from being sent. A call is replayed only
-// after a refused token or a throttle, which prove that it was not executed; a
-// token that is refused although it is new ends the run.
+// after what proves that it was not executed: a refused token, a throttle, or a
+// send that never came to its headers. A token that is refused although it is
+// new ends the run, and so does an outage longer than MaxOutage: the call is
+// then NotAttempted, and the error an ErrUnreachable.
 func (c *Client) Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply {
 	req, err := c.opts.Dialect.Call(call)
+	if err == nil {
+		_, err = c.request(ctx, req, "") // what cannot be built is never sent, however often it is tried
+	}
 	if err != nil {
 		return fleet.Reply{Outcome: fleet.Failed, Err: err}
 	}
-	var reply fleet.Reply
-	renewed, stale := false, ""
+	m := mutation{client: c, call: call, req: req}
 	for {
-		a, token := c.try(ctx, req, priorityOf(call), stale, before)
-		verdict := c.read(ctx, call, req.Op, a, &reply)
-		call.Begun = true // what is replayed goes before new tasks
-		switch {
-		case verdict == Renew && (!renewed || a.tokenAge > freshToken):
-			renewed, stale = true, token
-		case verdict == Renew:
-			reply.Fatal = true // a new token is refused too: so would every other be
-			return reply
-		case verdict == Wait && c.outage() >= c.opts.MaxOutage:
-			reply.Outcome, reply.Fatal = fleet.NotAttempted, true
-			return reply
-		case verdict == Wait:
-			renewed = false // the pause may have outlived the token
-		default:
-			return reply
+		a, token := c.try(ctx, req, priorityOf(m.call), m.stale, before)
+		if !m.again(ctx, m.read(ctx, a), a, token) {
+			return m.reply
 		}
+		m.call.Begun = true // what is replayed goes before new tasks
 	}
 }
 
@@ -52,9 +44,21 @@ func priorityOf(call fleet.Call) pace.Priority {
 	return pace.Begin
 }
 
+// mutation is a call on its way.
+type mutation struct {
+	client  *Client
+	call    fleet.Call
+	req     wire.Request
+	reply   fleet.Reply
+	stale   string    // the token that was refused
+	renewed bool      // it was refused just now
+	unsent  time.Time // when the call first proved not sent
+	tries   int       // that proved so
+}
+
 // read turns an attempt into the reply and the verdict on it.
-func (c *Client) read(ctx context.Context, call fleet.Call, op wire.Op, a attempt, reply *fleet.Reply) Verdict {
-	err := a.err
+func (m *mutation) read(ctx context.Context, a attempt) Verdict {
+	c, reply, err := m.client, &m.reply, a.err
 	if a.began.IsZero() { // it never came to a send: an interrupt, or nobody can send
 		reply.Outcome, reply.Err, reply.Fatal = fleet.NotAttempted, err, ctx.Err() == nil
 		return Failed
@@ -62,18 +66,71 @@ func (c *Client) read(ctx context.Context, call fleet.Call, op wire.Op, a attemp
 	if a.wrote {
 		reply.Sends++
 	}
-	reply.Started, reply.Duration = a.began, a.took
+	reply.Started, reply.Written, reply.Duration = a.began, a.written, a.took
 	if err == nil {
-		reply.ID, reply.Code, err = c.opts.Dialect.ReadCall(call, a.reply)
+		reply.ID, reply.Code, err = c.opts.Dialect.ReadCall(m.call, a.reply)
 	}
-	class := wire.ClassOf(err)
-	c.feedback(op, class, a.retryAsk)
-	verdict := Judge(class, op)
+	c.feedback(ctx, m.req.Op, a, err)
+	verdict := Judge(wire.ClassOf(err), m.req.Op)
 	reply.Err, reply.Outcome, reply.Fatal = err, verdict.outcome(), verdict == Stop
 	if verdict == Done {
 		reply.Err = nil
 	}
 	return verdict
+}
+
+// again says whether the call is to be sent once more. When it may be, but
+// should not, it says so in the reply.
+func (m *mutation) again(ctx context.Context, verdict Verdict, a attempt, token string) bool {
+	switch verdict {
+	case Renew:
+		return m.renew(a, token)
+	case Wait:
+		return m.wait()
+	case Unsent:
+		return m.resend(ctx)
+	}
+	return false
+}
+
+func (m *mutation) renew(a attempt, token string) bool {
+	if m.renewed && a.tokenAge <= freshToken {
+		m.reply.Fatal = true // a new token is refused too: so would every other be
+		return false
+	}
+	m.renewed, m.stale = true, token
+	return true
+}
+
+// wait leaves the pause to the purse, and gives up when nothing but throttles
+// came for too long.
+func (m *mutation) wait() bool {
+	m.renewed = false // the pause may have outlived the token
+	if err := m.client.breaker.patience(); err != nil {
+		m.reply.Err, m.reply.Fatal = err, true
+	}
+	return !m.reply.Fatal
+}
+
+// resend waits for the next try of a call that was not sent, for as long as an
+// outage may last.
+func (m *mutation) resend(ctx context.Context) bool {
+	if m.unsent.IsZero() {
+		m.unsent = time.Now()
+	}
+	m.renewed = false
+	m.tries++
+	if spent, most := time.Since(m.unsent), m.client.opts.MaxOutage; spent >= most {
+		m.reply.Fatal = true
+		m.reply.Err = fmt.Errorf("%w (tried %d times in %s, want it sent within %s; go on when the platform can be reached, or give it longer with --max-outage)",
+			m.reply.Err, m.tries, spent.Round(time.Second), most)
+		return false
+	}
+	if err := pause(ctx, m.tries); err != nil {
+		m.reply.Err = err
+		return false
+	}
+	return true
 }
 
 // Page reads one page of a listing, or one row of it. Reads have no effect, so
@@ -87,7 +144,7 @@ func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 	var page fleet.Page
 	stale, renewed := "", false
 	err = c.persist(ctx, req.Op, func() (attempt, error) {
-		a, token := c.try(ctx, req, pace.Next, stale, nothing)
+		a, token := c.try(ctx, req, priorityOfRead(q), stale, nothing)
 		if a.err != nil {
 			return a, a.err
 		}
@@ -100,6 +157,13 @@ func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 		return a, err
 	})
 	return page, err
+}
+
+func priorityOfRead(q fleet.Query) pace.Priority {
+	if q.Settles {
+		return pace.Settle
+	}
+	return pace.Next
 }
 
 // freshToken is the age up to which a token that is refused again after it was
@@ -120,28 +184,25 @@ const (
 	longWait   = time.Minute
 )
 
-// persist repeats a read or a login until its answer means something. A
-// throttle costs no try; it slows everybody instead.
+// persist repeats a read or a login until its answer means something.
 func (c *Client) persist(ctx context.Context, op wire.Op, once func() (attempt, error)) error {
 	for try := 1; ; {
 		a, err := once()
-		switch {
-		case errors.Is(err, errRenew):
+		if errors.Is(err, errRenew) {
 			continue
-		case a.began.IsZero(): // it never came to a send
-			return err
-		case err == nil:
-			c.feedback(op, wire.OK, 0)
-			return nil
 		}
-		class := wire.ClassOf(err)
-		c.feedback(op, class, a.retryAsk)
-		switch verdict := Judge(class, op); {
+		if a.began.IsZero() { // it never came to a send
+			return err
+		}
+		c.feedback(ctx, op, a, err)
+		switch {
+		case err == nil:
+			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case verdict == Wait && c.outage() < c.opts.MaxOutage:
+		case c.free(op, err):
 			continue
-		case verdict != Again, try == readTries, op == wire.OpLogin && a.wrote && try == loginTries:
+		case Judge(wire.ClassOf(err), op) != Again, try >= c.most(op, a):
 			return fmt.Errorf("%w%s", err, tries(try))
 		}
 		if err := pause(ctx, try); err != nil {
@@ -149,6 +210,35 @@ func (c *Client) persist(ctx context.Context, op wire.Op, once func() (attempt, 
 		}
 		try++
 	}
+}
+
+// free says whether an answer costs no try. A throttle does not, for as long as
+// an outage may last; it slows everybody instead. Nor does trouble in an
+// outage, whose end a read waits for in front of the breaker; a login is no more
+// than one try of the probe.
+func (c *Client) free(op wire.Op, err error) bool {
+	outage := c.breaker.open()
+	if outage && columnOf[op] == logins {
+		return false
+	}
+	switch Judge(wire.ClassOf(err), op) {
+	case Wait:
+		return c.breaker.outage() < c.opts.MaxOutage
+	case Again:
+		return outage
+	}
+	return false
+}
+
+// most is how often a read or a login is tried.
+func (c *Client) most(op wire.Op, a attempt) int {
+	switch {
+	case columnOf[op] == logins && c.breaker.open():
+		return 1
+	case op == wire.OpLogin && a.wrote:
+		return loginTries
+	}
+	return readTries
 }
 
 func tries(n int) string {
@@ -160,12 +250,6 @@ func tries(n int) string {
 
 // pause waits a random time below a limit that doubles with each try.
 func pause(ctx context.Context, try int) error {
-	timer := time.NewTimer(rand.N(min(firstWait<<(try-1), longWait)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	const most = 6 // doublings up to the longest wait; more would overflow one day
+	return sleep(ctx, rand.N(min(firstWait<<min(try-1, most), longWait)))
 }

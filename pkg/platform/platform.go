@@ -26,7 +26,7 @@ type Options struct {
 	Parallel      int           // calls in flight, for the connections to keep
 	CallTimeout   time.Duration // for the calls that may take 180 s; others wait at most 40 s
 	Grace         time.Duration // how long a mutation in flight may go on after the context ended
-	MaxOutage     time.Duration // throttled for longer than this without a call that passed: give up
+	MaxOutage     time.Duration // no useful answer, or nothing but throttles, for longer than this: give up
 	Refusals      Refusals      // remembers refused logins between runs; nil remembers nothing
 	// Transport carries the requests instead of the network: an embedded
 	// simulator. It must report through httptrace when headers are written.
@@ -50,12 +50,12 @@ const (
 // Client speaks to one account of the platform. It may be used by several
 // goroutines.
 type Client struct {
-	opts   Options
-	base   *url.URL
-	http   http.RoundTripper
-	tokens *tokens
-	sent   [256]atomic.Int64         // by wire.Op
-	choked atomic.Pointer[time.Time] // since when every call was throttled, nil when one passed
+	opts    Options
+	base    *url.URL
+	http    http.RoundTripper
+	tokens  *tokens
+	breaker *breaker
+	sent    [256]atomic.Int64 // by wire.Op
 }
 
 // New makes a client; it sends nothing. The error is an ErrUsage that says
@@ -82,6 +82,7 @@ func New(opts Options) (*Client, error) {
 		c.http = newTransport(base, opts.Parallel)
 	}
 	c.tokens = newTokens(c)
+	c.breaker = newBreaker(opts.MaxOutage, c.probe)
 	return c, nil
 }
 
@@ -116,6 +117,7 @@ func (c *Client) Login(ctx context.Context) error {
 type attempt struct {
 	reply    wire.Reply
 	wrote    bool          // the headers were written: the platform may have seen it
+	written  time.Time     // when they were
 	took     time.Duration // from the permit to the end of the answer
 	began    time.Time
 	retryAsk time.Duration // Retry-After, 0 when there was none
@@ -128,17 +130,17 @@ type prepare func() error
 
 func nothing() error { return nil }
 
-// try waits for a permit and sends a request once. The token is looked at after
-// the permit; when it has run out meanwhile, the permit is lost and another one
-// taken once there is a new token, so that those who waited for it do not all
-// leave at the same moment.
+// try waits for a permit and sends a request once. The breaker and the token
+// are looked at again after the permit; when the one has opened or the other
+// has run out meanwhile, the permit is lost and another one taken later, so
+// that those who waited do not all leave at the same moment.
 func (c *Client) try(ctx context.Context, req wire.Request, priority pace.Priority, stale string, before prepare) (attempt, string) {
 	for {
-		if err := c.tokens.ready(ctx, stale); err != nil {
+		if err := c.enter(ctx, priority, stale); err != nil {
 			return attempt{err: err}, ""
 		}
-		if err := c.opts.Purse.Wait(ctx, priority); err != nil {
-			return attempt{err: err}, ""
+		if c.breaker.open() {
+			continue
 		}
 		token, granted, ok := c.tokens.current(stale)
 		if !ok && token == stale {
@@ -156,33 +158,21 @@ func (c *Client) try(ctx context.Context, req wire.Request, priority pace.Priori
 	}
 }
 
+// enter waits for the end of an outage, for a token and for a permit. Before
+// the first token there is no outage to wait for: the platform was never there.
+func (c *Client) enter(ctx context.Context, priority pace.Priority, stale string) error {
+	if c.tokens.had() {
+		if err := c.breaker.wait(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.token(ctx, stale); err != nil {
+		return err
+	}
+	return c.opts.Purse.Wait(ctx, priority)
+}
+
 // deadline is how long to wait for an operation.
 func (c *Client) deadline(op wire.Op) time.Duration {
 	return min(op.Deadline(), c.opts.CallTimeout)
-}
-
-// feedback tells the purse what a class of answer means for everybody's pace.
-// A login that passes does not end an outage: it does nobody's work.
-func (c *Client) feedback(op wire.Op, class wire.Class, ask time.Duration) {
-	switch class {
-	case wire.Throttled:
-		now := time.Now()
-		c.choked.CompareAndSwap(nil, &now)
-		c.opts.Purse.Throttled(ask)
-	case wire.NotSent, wire.Cut, wire.Deadline, wire.ServerError:
-	default:
-		if columnOf[op] != logins {
-			c.choked.Store(nil)
-		}
-		c.opts.Purse.Passed()
-	}
-}
-
-// outage says for how long every call has been throttled.
-func (c *Client) outage() time.Duration {
-	since := c.choked.Load()
-	if since == nil {
-		return 0
-	}
-	return time.Since(*since)
 }

@@ -26,6 +26,10 @@ const shortestLife = 10 * time.Second
 // renewAgain is when a renewal that got no answer is tried again.
 const renewAgain = 15 * time.Second
 
+// lostLogin is how long a password rests after logins whose answers were lost:
+// each may have been a refusal, and refusals add up to a lock-out.
+const lostLogin = 15 * time.Minute
+
 // tokens holds the account's tokens; one renewal at a time serves everybody.
 type tokens struct {
 	client *Client
@@ -34,6 +38,8 @@ type tokens struct {
 	have   pair
 	// refused is a refused login, which is final.
 	refused error
+	lost    int       // logins in a row whose answer was lost
+	rests   time.Time // no login before, when several were lost
 }
 
 // pair is an access token with the means to renew it.
@@ -63,10 +69,19 @@ func (t *tokens) current(stale string) (token string, granted time.Time, ok bool
 	return t.have.access.text(), t.have.granted, t.refused == nil && t.have.serves(stale)
 }
 
+// latest is the last token that there was, though it may have run out.
+func (t *tokens) latest() string {
+	have, _ := t.look()
+	return have.access.text()
+}
+
+// had says whether the platform ever gave a token.
+func (t *tokens) had() bool { return t.latest() != "" }
+
 // ready returns when there is a token other than the stale one. Whoever finds
 // that its time to be renewed has come renews it, while the others go on with
 // it as long as it lives. The error is an ErrLogin when the platform refused
-// the login.
+// the login, and an ErrUnreachable in an outage, which is the probe's to end.
 func (t *tokens) ready(ctx context.Context, stale string) error {
 	if _, _, ok := t.current(stale); ok {
 		select {
@@ -83,7 +98,26 @@ func (t *tokens) ready(ctx context.Context, stale string) error {
 	}
 	defer func() { t.turn <- struct{}{} }()
 	have, refused := t.look()
-	if refused != nil || have.serves(stale) && time.Now().Before(have.renewAt) {
+	switch outage := t.client.breaker.open(); {
+	case refused != nil || have.serves(stale) && (outage || time.Now().Before(have.renewAt)):
+		return refused
+	case outage:
+		return errOutage
+	}
+	return t.renew(ctx, stale)
+}
+
+var errOutage = fleet.Kind(fleet.ErrUnreachable, errors.New("no token, and the platform does not answer: try again later"))
+
+// revive is ready for the probe of an outage.
+func (t *tokens) revive(ctx context.Context, stale string) error {
+	select {
+	case <-t.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { t.turn <- struct{}{} }()
+	if have, refused := t.look(); refused != nil || have.serves(stale) {
 		return refused
 	}
 	return t.renew(ctx, stale)
@@ -148,6 +182,33 @@ func (t *tokens) login(ctx context.Context) error {
 	return nil
 }
 
+// rest is the error that keeps a password at home after lost answers.
+func (t *tokens) rest(op wire.Op) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := time.Until(t.rests)
+	if op != wire.OpLogin || left <= 0 {
+		return nil
+	}
+	return &wire.Fault{Op: op, Class: wire.NotSent, Text: fmt.Sprintf(
+		"the answers to %d logins were lost, and each may have been a refusal, after which the platform locks accounts; the next may go in %s", t.lost, left.Round(time.Second))}
+}
+
+// count notes what came of a login that was sent.
+func (t *tokens) count(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch wire.ClassOf(err) {
+	case wire.OK:
+		t.lost = 0
+	case wire.Cut, wire.Deadline, wire.TimedOut:
+		t.lost++
+		if t.lost >= loginTries {
+			t.rests = time.Now().Add(lostLogin)
+		}
+	}
+}
+
 // refuse makes a refusal final for this run.
 func (t *tokens) refuse(err error) error {
 	t.mu.Lock()
@@ -172,21 +233,30 @@ func (t *tokens) remember(err error) error {
 
 // ask sends a login or a refresh; lost answers are asked for again, refusals
 // are not.
-func (t *tokens) ask(ctx context.Context, req wire.Request, token string) (wire.Tokens, error) {
-	var got wire.Tokens
-	err := t.client.persist(ctx, req.Op, func() (attempt, error) {
+func (t *tokens) ask(ctx context.Context, req wire.Request, token string) (got wire.Tokens, err error) {
+	err = t.client.persist(ctx, req.Op, func() (a attempt, err error) {
+		if err := t.rest(req.Op); err != nil {
+			return a, err
+		}
 		if err := t.client.opts.Purse.Wait(ctx, pace.Login); err != nil {
-			return attempt{err: err}, err
+			return a, err
 		}
-		a := t.client.exchange(ctx, req, token)
-		if a.err != nil {
-			return a, a.err
-		}
-		var err error
-		got, err = wire.ReadTokens(req.Op, a.reply)
-		return a, t.masked(err)
+		got, a, err = t.send(ctx, req, token)
+		return a, err
 	})
 	return got, err
+}
+
+func (t *tokens) send(ctx context.Context, req wire.Request, token string) (got wire.Tokens, a attempt, err error) {
+	a = t.client.exchange(ctx, req, token)
+	if err = a.err; err == nil {
+		got, err = wire.ReadTokens(req.Op, a.reply)
+		err = t.masked(err)
+	}
+	if req.Op == wire.OpLogin && a.wrote {
+		t.count(err)
+	}
+	return got, a, err
 }
 
 // masked hides the password in what the platform said of a login.

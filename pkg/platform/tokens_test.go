@@ -97,6 +97,11 @@ func TestARefusedLoginIsTriedOnce(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			remembered.refused = false // this run must know by itself
+			if err := c.tokens.revive(t.Context(), ""); !errors.Is(err, fleet.ErrLogin) {
+				t.Errorf("the probe of an outage: got %v, want %v", err, fleet.ErrLogin)
+			}
+			remembered.refused = true
 			next := client(t, s, func(o *Options) { o.Refusals = remembered })
 			if err := next.Login(t.Context()); !errors.Is(err, fleet.ErrLogin) {
 				t.Errorf("the next run: got %v, want %v", err, fleet.ErrLogin)
@@ -108,8 +113,8 @@ func TestARefusedLoginIsTriedOnce(t *testing.T) {
 	}
 }
 
-// A login that hangs in the middle of a run stops it: every other call would
-// wait for it too, and log in again.
+// A login that hangs in the middle of a run stops it when that has lasted too
+// long. Until then few are sent: an answer that was lost may be a refusal.
 func TestALoginThatHangsStopsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(func(path string, n int) answer {
@@ -124,9 +129,44 @@ func TestALoginThatHangsStopsTheRun(t *testing.T) {
 		}
 		s.issued = map[string]time.Time{}
 		time.Sleep(time.Hour)
+		start, logins := time.Now(), s.counts["/api/login"]
 		reply := c.Do(t.Context(), calls[wire.OpActivate], nothing)
 		if reply.Outcome != fleet.NotAttempted || !reply.Fatal || !errors.Is(reply.Err, fleet.ErrUnreachable) {
 			t.Errorf("got %s, fatal %t, %v", reply.Outcome, reply.Fatal, reply.Err)
+		}
+		if lasted := time.Since(start); lasted < DefaultMaxOutage || lasted > DefaultMaxOutage+20*time.Minute {
+			t.Errorf("it was given up after %s, want %s", lasted, DefaultMaxOutage)
+		}
+		if n := s.counts["/api/login"] - logins; n > 6 {
+			t.Errorf("got %d logins whose answers were lost in an hour, want 6 at most", n)
+		}
+	})
+}
+
+// A platform that says for ever that a login takes too long is given up too, and
+// is not asked many times.
+func TestLoginsThatTimeOutAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := answer{status: 200, body: envelope("1", "10240", "API operation has Time out")}
+		s := newScript(func(path string, n int) answer {
+			if path == "/api/login" && n > 1 || path == "/api/RefreshToken" {
+				return slow
+			}
+			return answer{}
+		})
+		c := client(t, s)
+		if err := c.Login(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		start := time.Now()
+		reply := c.Do(t.Context(), calls[wire.OpActivate], nothing)
+		lasted := time.Since(start)
+		if reply.Outcome != fleet.NotAttempted || !reply.Fatal || !errors.Is(reply.Err, fleet.ErrUnreachable) || lasted < DefaultMaxOutage || lasted > DefaultMaxOutage+5*time.Minute {
+			t.Errorf("got %s, fatal %t, after %s: %v", reply.Outcome, reply.Fatal, lasted, reply.Err)
+		}
+		if n := s.counts["/api/login"] - 1; n > 6 {
+			t.Errorf("got %d logins in an hour, want 6 at most", n)
 		}
 	})
 }

@@ -89,11 +89,11 @@ func (c *Client) exchange(ctx context.Context, req wire.Request, token string) a
 	}
 	reply, ask, err := c.roundTrip(request)
 	evidence.stop()
-	wrote := evidence.wrote.Load()
+	written, wrote := evidence.when()
 	if wrote {
 		c.sent[req.Op].Add(1)
 	}
-	a := attempt{reply: reply, wrote: wrote, retryAsk: ask, began: began, took: time.Since(began)}
+	a := attempt{reply: reply, wrote: wrote, written: written, retryAsk: ask, began: began, took: time.Since(began)}
 	if err != nil {
 		a.err = transportFault(req.Op, wrote, flight.Err(), err)
 	}
@@ -178,15 +178,15 @@ func transportFault(op wire.Op, wrote bool, flight, err error) error {
 
 // evidence watches whether the headers of a request were written.
 type evidence struct {
-	wrote atomic.Bool
-	limit *time.Timer
+	written atomic.Pointer[time.Time]
+	limit   *time.Timer
 }
 
 // newEvidence starts the clock for the headers; cancel ends the exchange.
 func newEvidence(cancel context.CancelFunc) *evidence {
 	e := &evidence{}
 	e.limit = time.AfterFunc(writeLimit, func() {
-		if !e.wrote.Load() {
+		if _, wrote := e.when(); !wrote {
 			cancel()
 		}
 	})
@@ -195,9 +195,18 @@ func newEvidence(cancel context.CancelFunc) *evidence {
 
 func (e *evidence) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{WroteHeaders: func() {
-		e.wrote.Store(true)
+		now := time.Now()
+		e.written.Store(&now)
 		e.limit.Stop()
 	}}
+}
+
+// when is the time at which the headers were written, if they were.
+func (e *evidence) when() (written time.Time, wrote bool) {
+	if at := e.written.Load(); at != nil {
+		return *at, true
+	}
+	return time.Time{}, false
 }
 
 func (e *evidence) stop() { e.limit.Stop() }

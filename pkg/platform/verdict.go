@@ -15,11 +15,12 @@ const (
 	Failed                 // proved not applied
 	Renew                  // proved not executed: once more with a new token
 	Wait                   // proved not executed: once more at a slower pace
+	Unsent                 // proved not sent: once more after a pause, for as long as an outage may last
 	Again                  // a read without effect: ask again a few times
 	Stop                   // proved not applied, and every other call would end the same way
 )
 
-var verdictNames = [...]string{"unknown", "done", "failed", "renew", "wait", "again", "stop"}
+var verdictNames = [...]string{"unknown", "done", "failed", "renew", "wait", "unsent", "again", "stop"}
 
 func (v Verdict) String() string { return verdictNames[v] }
 
@@ -47,7 +48,8 @@ var columnOf = map[wire.Op]column{
 
 // verdicts is the one place that says what an answer means for an operation.
 // What is not proved is unknown. A mutation is sent again only after an answer
-// that proves that it was not executed: a refused token or a throttle.
+// that proves that it was not executed: a refused token, a throttle, or the
+// lack of any when nothing was sent.
 var verdicts = map[wire.Class][columns]Verdict{
 	//                 create   modify   link     delink   activate lifecyc. delete   read    login
 	wire.OK:           {Done, Done, Done, Done, Done, Done, Done, Done, Done},
@@ -69,7 +71,7 @@ var verdicts = map[wire.Class][columns]Verdict{
 	wire.Redirect:     {Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Failed, Failed},
 	wire.ClientError:  {Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Failed, Stop},
 	wire.ServerError:  {Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Again, Again},
-	wire.NotSent:      {Failed, Failed, Failed, Failed, Failed, Failed, Failed, Again, Again},
+	wire.NotSent:      {Unsent, Unsent, Unsent, Unsent, Unsent, Unsent, Unsent, Again, Again},
 	wire.Cut:          {Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Again, Again},
 	wire.Deadline:     {Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Again, Again},
 }
@@ -88,13 +90,16 @@ func Judge(class wire.Class, op wire.Op) Verdict {
 }
 
 // outcome is what a verdict that ends a mutating call makes of it. A token that
-// was refused twice, like a call that was stopped, was not executed.
+// was refused twice, like a call that was stopped, was not executed. What ends
+// in waiting or unsent was never the platform's to decide.
 func (v Verdict) outcome() fleet.Outcome {
 	switch v {
 	case Done:
 		return fleet.Done
-	case Failed, Stop, Renew, Wait:
+	case Failed, Stop, Renew:
 		return fleet.Failed
+	case Wait, Unsent:
+		return fleet.NotAttempted
 	}
 	return fleet.Unknown
 }
