@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
 
@@ -21,8 +23,15 @@ type Platform interface {
 	// Do sends one mutating call. It calls before right before it sends, and
 	// sends nothing when that fails.
 	Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply
-	// Page reads one endpoint by its id, right before it is hurt.
+	// Page reads a page of endpoints, or one of them by its id.
 	Page(ctx context.Context, q fleet.Query) (fleet.Page, error)
+}
+
+// Journal keeps what is about to be done and what came of it.
+type Journal interface {
+	Intent(journal.Intent) error // durable on return
+	Outcome(journal.Outcome)
+	Finding(journal.Finding)
 }
 
 // Options bound a run.
@@ -32,49 +41,24 @@ type Options struct {
 	Stale    map[int]string  // tasks that may not run, by their place in the plan, with what changed since
 	// Known says whether an id belonged to an endpoint before the run; nil knows
 	// those of the plan's tasks only.
-	Known func(fleet.ID) bool
+	Known    func(fleet.ID) bool
+	Journal  Journal // nil keeps nothing
+	Settling Settling
+	Halt     Halt
+	Only     bool // settle what is open, and send nothing
+}
+
+// Halt says when a run begins no more tasks. Those that have begun go on.
+type Halt struct {
+	Percent float64       // of the finished tasks failed; 0 never halts
+	Least   int           // and at least so many
+	After   time.Duration // so long after the beginning; 0 never
 }
 
 // Completed is a task that has ended.
 type Completed struct {
 	Outcome fleet.Outcome
 	Calls   int // mutating calls that it made
-}
-
-// StepResult is what became of one step.
-type StepResult struct {
-	Action  fleet.Action
-	Outcome fleet.Outcome
-}
-
-// book notes what came of a call. A step that is done in part is unknown: it is
-// neither done nor proved not applied.
-func (s *StepResult) book(outcome fleet.Outcome, more bool) {
-	part := s.Outcome == fleet.Unknown // by an earlier call
-	switch {
-	case outcome == fleet.Done && !more:
-		s.Outcome = fleet.Done
-	case outcome == fleet.Done || part:
-		s.Outcome = fleet.Unknown
-	default:
-		s.Outcome = outcome
-	}
-}
-
-// Result is what became of one task. Its zero value says that nobody reached
-// it.
-type Result struct {
-	Task     *plan.Task
-	Steps    []StepResult
-	Outcome  fleet.Outcome
-	ID       fleet.ID // the endpoint's id, as far as it is known
-	Verified bool     // a listing made after the run shows what was wanted
-	Err      error    // why it is not done
-	Code     string   // the platform's code of the last call
-	Attempts int      // requests that left this machine for it
-	Started  time.Time
-	Duration time.Duration // of its calls, together with the waits between them
-	checked  bool          // it was read right before it was hurt
 }
 
 // Workers says how many tasks must go on at a time to use every permit: calls
@@ -87,100 +71,162 @@ func Workers(rate float64, callTimeout time.Duration) int {
 	return min(max(int(rate*callTimeout.Seconds()+0.5), 1), most)
 }
 
-// Run does the tasks that have steps, side by side, each task's steps in order.
-// A task that fails is a result; the error says why the run as a whole was cut
-// short. The results are in the order of the tasks, every task once.
-func Run(ctx context.Context, p *plan.Plan, on Platform, opts Options) ([]Result, error) {
-	if len(p.Blocked) > 0 {
-		return nil, fleet.Kind(fleet.ErrGuard, errors.New(p.Blocked[0]))
-	}
+// New are the results of a plan of which nothing is done.
+func New(p *plan.Plan, abilities fleet.Abilities) []Result {
 	results := make([]Result, len(p.Tasks))
+	for i := range results {
+		results[i] = planned(&p.Tasks[i], abilities)
+	}
+	return results
+}
+
+// Run does what is left of a plan: tasks side by side, each task's steps in
+// order. A call of which nobody knows whether it was applied is settled by
+// reading, while the others go on. The results are changed in place. A task that
+// fails is a result; the error says why the run as a whole was cut short.
+func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts Options) (Effort, error) {
+	if len(p.Blocked) > 0 && !opts.Only {
+		return Effort{}, fleet.Kind(fleet.ErrGuard, errors.New(p.Blocked[0]))
+	}
 	runCtx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
+	if opts.Journal == nil {
+		opts.Journal = noJournal{}
+	}
+	r := &runner{on: on, opts: opts, results: results, halt: halt, taken: takenBy(results, opts.Known), queue: newQueue()}
+	r.run(runCtx)
+	return Effort{Settles: r.reads.Load()}, r.cutShort(ctx, runCtx)
+}
+
+// Effort is what a run took besides its calls.
+type Effort struct {
+	Settles int64 // reads to find out what unknown calls did
+}
+
+type noJournal struct{}
+
+func (noJournal) Intent(journal.Intent) error { return nil }
+func (noJournal) Outcome(journal.Outcome)     {}
+func (noJournal) Finding(journal.Finding)     {}
+
+// runner does the tasks of a run.
+type runner struct {
+	on      Platform
+	opts    Options
+	results []Result
+	halt    context.CancelCauseFunc
+	taken   *taken
+	queue   *queue
+	creates creates
+	reads   atomic.Int64 // to settle
+
+	ending   atomic.Pointer[error] // why no more tasks are begun
+	finished atomic.Int64
+	failed   atomic.Int64
+}
+
+// run hands out tasks until none is left, or until nothing may be begun and what
+// had begun is over.
+func (r *runner) run(ctx context.Context) {
+	listings, stop := context.WithCancel(ctx)
+	var settlers sync.WaitGroup
+	r.creates.begin(r, listings, &settlers)
+	if after := r.opts.Halt.After; after > 0 {
+		timer := time.AfterFunc(after, func() { r.endSoon(fmt.Errorf("the time of the run (%s) is up; no new tasks were begun", after)) })
+		defer timer.Stop()
+	}
 	var g errgroup.Group
-	g.SetLimit(max(opts.Workers, 1))
-	r := runner{on: on, abilities: on.Abilities(), halt: halt, progress: opts.Progress, taken: takenBy(p, opts.Known)}
-	for i := range results {
-		results[i] = planned(&p.Tasks[i])
-		if why, ok := opts.Stale[i]; ok {
-			results[i].staleFrom(0, why)
-			continue
-		}
-		if len(p.Tasks[i].Steps) == 0 || runCtx.Err() != nil {
-			continue
+	g.SetLimit(max(r.opts.Workers, 1))
+	r.reopen(ctx, &settlers)
+	fresh := 0
+	for {
+		task, ok := r.queue.next(func() (int, bool) { return r.fresh(ctx, &fresh) })
+		if !ok {
+			break
 		}
 		g.Go(func() error {
-			r.perform(runCtx, &results[i])
+			r.perform(ctx, task, &settlers)
 			return nil
 		})
 	}
 	_ = g.Wait()
-	return results, cutShort(ctx, runCtx)
+	stop()
+	settlers.Wait()
+}
+
+// reopen hands what was open before the run to those that settle.
+func (r *runner) reopen(ctx context.Context, settlers *sync.WaitGroup) {
+	for i := range r.results {
+		if r.results[i].open {
+			r.queue.enter()
+			r.settle(ctx, i, settlers)
+		}
+	}
+}
+
+// fresh finds the next task that nobody has taken up.
+func (r *runner) fresh(ctx context.Context, from *int) (int, bool) {
+	for ; *from < len(r.results); *from++ {
+		task, res := *from, &r.results[*from]
+		if why, ok := r.opts.Stale[task]; ok && res.goesOn() {
+			r.stale(task, why)
+		}
+		if !res.goesOn() {
+			continue
+		}
+		if ctx.Err() != nil || r.opts.Only || r.ending.Load() != nil {
+			return 0, false
+		}
+		*from++
+		return task, true
+	}
+	return 0, false
+}
+
+// endSoon begins no more tasks; the first reason counts.
+func (r *runner) endSoon(why error) {
+	err := fleet.Kind(fleet.ErrStopped, why)
+	r.ending.CompareAndSwap(nil, &err)
+	r.queue.ring()
 }
 
 // cutShort is why a run ended early, nil when it did not.
-func cutShort(ctx, runCtx context.Context) error {
-	if ctx.Err() != nil {
+func (r *runner) cutShort(ctx, runCtx context.Context) error {
+	switch ending := r.ending.Load(); {
+	case ctx.Err() != nil:
 		return fleet.Kind(fleet.ErrStopped, context.Cause(ctx))
-	}
-	if runCtx.Err() != nil {
+	case runCtx.Err() != nil:
 		return context.Cause(runCtx)
+	case ending != nil && r.left():
+		return *ending
 	}
 	return nil
 }
 
-// planned is the result of a task before anything was done.
-func planned(t *plan.Task) Result {
-	r := Result{Task: t}
-	if t.Before != nil {
-		r.ID = t.Before.ID
+// left says whether tasks remain that nobody began.
+func (r *runner) left() bool {
+	for i := range r.results {
+		if r.results[i].goesOn() {
+			return true
+		}
 	}
-	for _, s := range t.Steps {
-		r.Steps = append(r.Steps, StepResult{Action: s.Action})
-	}
-	r.sum()
-	return r
+	return false
 }
 
-// sum makes the outcome of the task from its steps and its refusals.
-func (r *Result) sum() {
-	out := fleet.Unchanged
-	for _, s := range r.Steps {
-		out = fleet.Worse(out, s.Outcome)
+// finish counts a task that ended, and halts the run when too many failed.
+func (r *runner) finish(task int) {
+	res := &r.results[task]
+	finished, failed := r.finished.Add(1), r.failed.Load()
+	if res.Outcome == fleet.Failed {
+		failed = r.failed.Add(1)
 	}
-	if len(r.Task.Refused) > 0 {
-		out = fleet.Worse(out, fleet.Refused)
+	if h := r.opts.Halt; h.Percent > 0 && failed >= int64(h.Least) && float64(failed)*100 > h.Percent*float64(finished) {
+		r.endSoon(fmt.Errorf("%d of %d tasks failed, more than %g %% (--halt-after); no new tasks were begun", failed, finished, h.Percent))
 	}
-	r.Outcome = out
-	if r.Outcome == fleet.Refused && r.Err == nil {
-		r.Err = errors.Join(refusals(r.Task)...)
+	if r.opts.Progress != nil {
+		r.opts.Progress(Completed{Outcome: res.Outcome, Calls: res.Attempts})
 	}
-}
-
-func refusals(t *plan.Task) []error {
-	var errs []error
-	for _, text := range t.Refused {
-		errs = append(errs, errors.New(text))
-	}
-	return errs
-}
-
-// staleFrom ends a task at a step, because its endpoint is not as it was when it
-// was planned.
-func (r *Result) staleFrom(step int, why string) {
-	for i := step; i < len(r.Steps); i++ {
-		r.Steps[i].Outcome = fleet.Stale
-	}
-	r.Err = errors.New(why)
-	r.sum()
-}
-
-type runner struct {
-	on        Platform
-	abilities fleet.Abilities
-	halt      context.CancelCauseFunc
-	progress  func(Completed)
-	taken     *taken
+	r.queue.leave()
 }
 
 // taken are the ids that a create cannot give any more.
@@ -190,11 +236,11 @@ type taken struct {
 	before func(fleet.ID) bool
 }
 
-func takenBy(p *plan.Plan, before func(fleet.ID) bool) *taken {
+func takenBy(results []Result, before func(fleet.ID) bool) *taken {
 	t := &taken{ids: map[fleet.ID]bool{}, before: before}
-	for i := range p.Tasks {
-		if live := p.Tasks[i].Before; live != nil {
-			t.ids[live.ID] = true
+	for i := range results {
+		if results[i].ID != "" {
+			t.ids[results[i].ID] = true
 		}
 	}
 	return t
@@ -204,121 +250,18 @@ func takenBy(p *plan.Plan, before func(fleet.ID) bool) *taken {
 func (t *taken) take(id fleet.ID) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ids[id] || t.before != nil && t.before(id) {
+	if t.has(id) {
 		return false
 	}
 	t.ids[id] = true
 	return true
 }
 
-// perform does the steps of one task, until one of them is not done.
-func (r *runner) perform(ctx context.Context, res *Result) {
-	began := time.Now()
-	calls := r.abilities.Calls(res.Task.Changes())
-	for n, call := range calls {
-		call.Begun = n > 0
-		call.EndpointID, call.Name = res.ID, liveName(res.Task)
-		more := n+1 < len(calls) && calls[n+1].First < call.End // the step takes another call
-		if ctx.Err() != nil || !r.call(ctx, res, call, more) {
-			break
-		}
-	}
-	res.sum()
-	res.finish(began)
-	if r.progress != nil {
-		r.progress(Completed{Outcome: res.Outcome, Calls: res.Attempts})
-	}
-}
+func (t *taken) has(id fleet.ID) bool { return t.ids[id] || t.before != nil && t.before(id) }
 
-// liveName is the name by which the platform knows the task's endpoint now.
-func liveName(t *plan.Task) string {
-	if t.Before != nil && t.Before.Name != "" {
-		return t.Before.Name
-	}
-	return t.Label()
-}
-
-func (res *Result) finish(began time.Time) {
-	if !res.Started.IsZero() {
-		res.Duration = time.Since(began)
-	}
-}
-
-// call makes one call and books what came of it on the steps that it covers.
-// It reports whether the next call may follow. More says that the last of those
-// steps takes another call.
-func (r *runner) call(ctx context.Context, res *Result, call fleet.Call, more bool) bool {
-	if !r.asPlanned(ctx, res, call) {
-		return false
-	}
-	reply := r.on.Do(ctx, call, func() error { return nil })
-	if reply.Outcome == fleet.Done && call.Action == fleet.Create && !r.taken.take(reply.ID) {
-		reply.Outcome, reply.Err = fleet.Unknown, fmt.Errorf("create was answered with id %s, which is another endpoint's", reply.ID)
-		reply.ID = ""
-	}
-	res.note(call, reply, more)
-	if reply.Fatal {
-		r.halt(reply.Err)
-	}
-	return reply.Outcome == fleet.Done
-}
-
-// note books a reply on the row and on the steps that the call covers.
-func (res *Result) note(call fleet.Call, reply fleet.Reply, more bool) {
-	if res.Started.IsZero() {
-		res.Started = reply.Started
-	}
-	res.Attempts += reply.Sends
-	if reply.Code != "" {
-		res.Code = reply.Code
-	}
-	for i := call.First; i < call.End; i++ {
-		res.Steps[i].book(reply.Outcome, more && i == call.End-1)
-	}
-	if reply.ID != "" {
-		res.ID = reply.ID
-	}
-	if reply.Outcome != fleet.Done && (reply.Outcome != fleet.NotAttempted || reply.Fatal) {
-		res.Err = reply.Err
-	}
-}
-
-// asPlanned reads an endpoint right before the first step that hurts it, and says
-// whether it is still what the plan saw. If not, the rest of the task is stale.
-func (r *runner) asPlanned(ctx context.Context, res *Result, call fleet.Call) bool {
-	if !call.Action.Hurts() || res.checked {
-		return true
-	}
-	res.checked = true
-	page, err := r.on.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: call.EndpointID})
-	switch {
-	case err != nil:
-		res.Err = fmt.Errorf("reading it before %s: %w", call.Action, err)
-		return false
-	case len(page.Endpoints) == 1:
-		if why := changed(res.Task, &page.Endpoints[0]); why != "" {
-			res.staleFrom(call.First, why)
-			return false
-		}
-	default:
-		res.staleFrom(call.First, "the endpoint is gone since the plan")
-		return false
-	}
-	return true
-}
-
-// changed names what is not as the plan saw it, of what tells endpoints apart
-// and what is at stake. A name that the task itself has changed is no change.
-func changed(t *plan.Task, now *fleet.Endpoint) string {
-	was := t.Before
-	renamed := t.Spec != nil && t.Spec.Name != "" && fleet.NameKey(now.Name) == fleet.NameKey(t.Spec.Name)
-	switch {
-	case fleet.NameKey(now.Name) != fleet.NameKey(was.Name) && !renamed:
-		return fmt.Sprintf("its name was %s in the plan, and is %s now", fleet.Quote(was.Name), fleet.Quote(now.Name))
-	case now.Reported.Has(fleet.FieldICCID) && !now.ICCID.Equal(was.ICCID):
-		return fmt.Sprintf("its SIM was %s in the plan, and is %s now", fleet.Quote(string(was.ICCID)), fleet.Quote(string(now.ICCID)))
-	case now.Status != was.Status:
-		return fmt.Sprintf("its status was %s in the plan, and is %s now", fleet.Quote(string(was.Status)), fleet.Quote(string(now.Status)))
-	}
-	return ""
+// free says whether an id may be that of a new endpoint.
+func (t *taken) free(id fleet.ID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.has(id)
 }

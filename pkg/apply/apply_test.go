@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -72,6 +73,13 @@ func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fle
 	return fleet.Reply{Outcome: fleet.Done, ID: id, Sends: 1, Started: time.Now()}
 }
 
+// do runs a plan from its beginning.
+func do(ctx context.Context, p *plan.Plan, on Platform, opts Options) ([]Result, error) {
+	results := New(p, on.Abilities())
+	_, err := Run(ctx, p, results, on, opts)
+	return results, err
+}
+
 // onboarding is a plan of n creates with link and activate.
 func onboarding(n int) *plan.Plan {
 	p := &plan.Plan{}
@@ -93,7 +101,7 @@ func steps(r Result) string {
 func TestStepsOfOneTaskGoInOrderAndTasksSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{takes: time.Second}
-		results, err := Run(t.Context(), onboarding(100), f, Options{Workers: 10})
+		results, err := do(t.Context(), onboarding(100), f, Options{Workers: 10})
 		if err != nil || len(f.calls) != 300 || f.most != 10 {
 			t.Fatalf("got %d calls, %d at a time, %v, want 300, 10", len(f.calls), f.most, err)
 		}
@@ -129,7 +137,7 @@ func TestAFailedRowStopsNoOther(t *testing.T) {
 				}
 				return fleet.Reply{}
 			}}
-			results, err := Run(t.Context(), onboarding(10), f, Options{Workers: 3})
+			results, err := do(t.Context(), onboarding(10), f, Options{Workers: 3})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +146,7 @@ func TestAFailedRowStopsNoOther(t *testing.T) {
 					t.Errorf("row %d: got %s", i, r.Outcome)
 				}
 			}
-			if got := steps(results[3]); got != fmt.Sprintf(want, outcome) || results[3].Outcome != outcome || !errors.Is(results[3].Err, no) {
+			if got := steps(results[3]); got != fmt.Sprintf(want, outcome) || results[3].Outcome != outcome || !strings.HasPrefix(fmt.Sprint(results[3].Err), "no") {
 				t.Errorf("got %s, %s (%v), want %s", got, results[3].Outcome, results[3].Err, fmt.Sprintf(want, outcome))
 			}
 		}
@@ -154,7 +162,7 @@ func TestAFatalReplyStopsTheRunAndEveryRowIsAccountedFor(t *testing.T) {
 			}
 			return fleet.Reply{}
 		}}
-		results, err := Run(t.Context(), onboarding(1000), f, Options{Workers: 4})
+		results, err := do(t.Context(), onboarding(1000), f, Options{Workers: 4})
 		if !errors.Is(err, fleet.ErrLogin) {
 			t.Errorf("got %v, want %v", err, fleet.ErrLogin)
 		}
@@ -177,7 +185,7 @@ func TestAnInterruptStartsNothingNew(t *testing.T) {
 		f := &fake{takes: 10 * time.Second}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(15*time.Second, cancel)
-		results, err := Run(ctx, onboarding(100), f, Options{Workers: 5})
+		results, err := do(ctx, onboarding(100), f, Options{Workers: 5})
 		if !errors.Is(err, fleet.ErrStopped) || len(f.calls) != 10 {
 			t.Errorf("got %v after %d calls, want %v after 10", err, len(f.calls), fleet.ErrStopped)
 		}
@@ -194,7 +202,7 @@ func TestFoldedStepsEndTogether(t *testing.T) {
 		}
 		return fleet.Reply{}
 	}}
-	results, err := Run(t.Context(), onboarding(2), f, Options{Workers: 1})
+	results, err := do(t.Context(), onboarding(2), f, Options{Workers: 1})
 	if err != nil || len(f.calls) != 2 {
 		t.Fatalf("got %d calls, %v, want 2", len(f.calls), err)
 	}
@@ -209,7 +217,7 @@ func TestRefusedStaleAndUnchangedRows(t *testing.T) {
 		plan.Task{Spec: &fleet.Spec{}, Refused: []string{"no SIM"}},
 		plan.Task{Spec: &fleet.Spec{}, Refused: []string{"fixed"}, Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{PlanID: "1"}}}})
 	f := &fake{}
-	results, err := Run(t.Context(), p, f, Options{Workers: 2, Stale: map[int]string{0: "changed"}})
+	results, err := do(t.Context(), p, f, Options{Workers: 2, Stale: map[int]string{0: "changed"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +238,7 @@ func TestRefusedStaleAndUnchangedRows(t *testing.T) {
 func TestABlockedPlanIsNotRun(t *testing.T) {
 	p, f := onboarding(3), &fake{}
 	p.Blocked = []string{"too many"}
-	if _, err := Run(t.Context(), p, f, Options{Workers: 1}); !errors.Is(err, fleet.ErrGuard) || len(f.calls) != 0 {
+	if _, err := do(t.Context(), p, f, Options{Workers: 1}); !errors.Is(err, fleet.ErrGuard) || len(f.calls) != 0 {
 		t.Errorf("got %v after %d calls", err, len(f.calls))
 	}
 }
@@ -250,23 +258,24 @@ func TestWorkersFollowFromTheRate(t *testing.T) {
 // A step that takes two calls is done after the second, and unknown when only
 // the first was.
 func TestAStepOfTwoCalls(t *testing.T) {
+	modifies := []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan), fleet.Fieldset(fleet.FieldName)}
 	for outcome, want := range map[fleet.Outcome]fleet.Outcome{fleet.Done: fleet.Done, fleet.Failed: fleet.Unknown, fleet.Unknown: fleet.Unknown, fleet.NotAttempted: fleet.Unknown} {
 		p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{}, Before: &fleet.Endpoint{ID: "1"},
 			Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{Name: "n", PlanID: "2"}}, {Action: fleet.Activate}}}}}
-		f := &fake{modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan), fleet.Fieldset(fleet.FieldName)}, answer: func(call fleet.Call) fleet.Reply {
+		f := &fake{modifies: modifies, answer: func(call fleet.Call) fleet.Reply {
 			if call.Fields.Name != "" && outcome != fleet.Done {
 				return fleet.Reply{Outcome: outcome, Err: errors.New("no")}
 			}
 			return fleet.Reply{}
 		}}
-		results, err := Run(t.Context(), p, f, Options{Workers: 1})
+		results, err := do(t.Context(), p, f, Options{Workers: 1})
 		if err != nil || results[0].Steps[0].Outcome != want || (results[0].Steps[1].Outcome == fleet.Done) != (want == fleet.Done) {
 			t.Errorf("%s: got %s, %v, want modify=%s", outcome, steps(results[0]), err, want)
 		}
 	}
 }
 
-// What hurts is read right before, once a task; what is not as it was is left
+// What hurts is read right before, each time; what is not as it was is left
 // alone, and what cannot be read is not begun.
 func TestWhatHurtsIsReadRightBefore(t *testing.T) {
 	was := fleet.Endpoint{ID: "1", Status: fleet.StatusActive, Fields: fleet.Fields{Name: "m", ICCID: "8932042000001234562"}, Reported: fleet.Fieldset(fleet.AllFields[:]...)}
@@ -276,26 +285,27 @@ func TestWhatHurtsIsReadRightBefore(t *testing.T) {
 		return map[fleet.ID]fleet.Endpoint{"1": e}
 	}
 	tests := []struct {
-		name string
-		live map[fleet.ID]fleet.Endpoint
-		want string
+		name  string
+		live  map[fleet.ID]fleet.Endpoint
+		want  string
+		reads int
 	}{
-		{"as it was", with(func(*fleet.Endpoint) {}), "modify=done delink=done delete=done "},
-		{"as the task made it", with(func(e *fleet.Endpoint) { e.Name = "new" }), "modify=done delink=done delete=done "},
-		{"renamed", with(func(e *fleet.Endpoint) { e.Name = "hospital" }), "modify=done delink=stale delete=stale "},
-		{"another SIM", with(func(e *fleet.Endpoint) { e.ICCID = "8932042000001234570" }), "modify=done delink=stale delete=stale "},
-		{"another status", with(func(e *fleet.Endpoint) { e.Status = fleet.StatusSuspended }), "modify=done delink=stale delete=stale "},
-		{"gone", map[fleet.ID]fleet.Endpoint{}, "modify=done delink=stale delete=stale "},
-		{"unreadable", nil, "modify=done delink=not-attempted delete=not-attempted "},
+		{"as it was, because reads lag", with(func(*fleet.Endpoint) {}), "modify=done delink=done delete=done ", 2},
+		{"as the task made it", with(func(e *fleet.Endpoint) { e.Name = "new" }), "modify=done delink=done delete=done ", 2},
+		{"renamed", with(func(e *fleet.Endpoint) { e.Name = "hospital" }), "modify=done delink=stale delete=stale ", 1},
+		{"another SIM", with(func(e *fleet.Endpoint) { e.ICCID = "8932042000001234570" }), "modify=done delink=stale delete=stale ", 1},
+		{"another status", with(func(e *fleet.Endpoint) { e.Status = fleet.StatusSuspended }), "modify=done delink=stale delete=stale ", 1},
+		{"gone", map[fleet.ID]fleet.Endpoint{}, "modify=done delink=stale delete=stale ", 1},
+		{"unreadable", nil, "modify=done delink=not-attempted delete=not-attempted ", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fake{live: tt.live}
 			p := &plan.Plan{Tasks: []plan.Task{{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "new"}}, Before: &was,
-				Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{PlanID: "2"}}, {Action: fleet.Delink}, {Action: fleet.Delete}}}}}
-			results, err := Run(t.Context(), p, f, Options{Workers: 1})
-			if err != nil || steps(results[0]) != tt.want || f.reads != 1 {
-				t.Errorf("got %s after %d reads (%v), %v, want %s after 1", steps(results[0]), f.reads, results[0].Err, err, tt.want)
+				Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{Name: "new", PlanID: "2"}}, {Action: fleet.Delink}, {Action: fleet.Delete}}}}}
+			results, err := do(t.Context(), p, f, Options{Workers: 1})
+			if err != nil || steps(results[0]) != tt.want || f.reads != tt.reads {
+				t.Errorf("got %s after %d reads (%v), %v, want %s after %d", steps(results[0]), f.reads, results[0].Err, err, tt.want, tt.reads)
 			}
 		})
 	}
@@ -311,7 +321,7 @@ func TestACreateCannotGiveAnIDThatIsTaken(t *testing.T) {
 			}
 			return fleet.Reply{}
 		}}
-		results, err := Run(t.Context(), onboarding(2), f, Options{Workers: 1, Known: known})
+		results, err := do(t.Context(), onboarding(2), f, Options{Workers: 1, Known: known})
 		if err != nil {
 			t.Fatal(err)
 		}

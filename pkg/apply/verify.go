@@ -1,65 +1,87 @@
 package apply
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/inventory"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
 
-// Refresh compares a plan with the same files planned on a newer listing and
-// returns the tasks that may not run, by their place in the plan, with what
-// changed since.
-func Refresh(p, now *plan.Plan) map[int]string {
-	stale := map[int]string{}
-	newer := pair(p, now)
-	for i := range p.Tasks {
-		t := &p.Tasks[i]
-		if len(t.Steps) == 0 {
-			continue
+// Look lists what is live, and plans the same files on it.
+type Look func(ctx context.Context) (after *plan.Plan, have *inventory.Inventory, err error)
+
+// manyPages is from how large a listing on it is not made more than once in a
+// settling window.
+const manyPages = 5
+
+// Confirm holds results against a listing made after the run. What it shows is
+// done. What it does not show although the platform acknowledged it is looked
+// for until the settling window has passed, and has failed then: the listing
+// lagged, or the platform did not do what it said. The window counts from the
+// last request of the run. What is neither shown nor proved when the context
+// ends, or when listings fail for too long, is unknown. The error says why no
+// listing could be made.
+func Confirm(ctx context.Context, p *plan.Plan, results []Result, look Look, opts Options) error {
+	if opts.Journal == nil {
+		opts.Journal = noJournal{}
+	}
+	e := evidence{sent: lastSent(results)}
+	var seen *survey
+	for {
+		began := time.Now()
+		after, have, err := look(ctx)
+		v := undecided
+		switch {
+		case err != nil && (hopeless(err) || e.fail(min(opts.Settling.Patience, opts.Settling.Window))):
+			seen.commit(results, opts.Journal, false)
+			return err
+		case err == nil:
+			seen = findings(p, results, after, have)
+			v = e.judge(len(seen.missing) == 0, began, seen.twice, opts.Settling.Window)
+			if have.Pages > manyPages {
+				e.looked = e.sent.Add(looks[len(looks)-1])
+			}
 		}
-		if newer[i] == nil {
-			stale[i] = "the endpoint is no orphan any more, or is gone"
-		} else if why := t.Stale(newer[i]); why != "" {
-			stale[i] = why
+		if v != undecided || !until(ctx, e.next(opts.Settling.Window)) {
+			seen.commit(results, opts.Journal, v == notApplied)
+			return err
 		}
 	}
-	return stale
 }
 
-// pair finds for each task of a plan the one about the same row, or the same
-// orphan, in a plan made of the same files later; nil where there is none.
-func pair(p, now *plan.Plan) []*plan.Task {
-	pairs := make([]*plan.Task, len(p.Tasks))
-	orphans := map[fleet.ID]*plan.Task{}
-	rows := slices.IndexFunc(now.Tasks, func(t plan.Task) bool { return t.Orphan() })
-	if rows < 0 {
-		rows = len(now.Tasks)
-	}
-	for i := rows; i < len(now.Tasks); i++ {
-		orphans[now.Tasks[i].Before.ID] = &now.Tasks[i]
-	}
-	for i := range p.Tasks {
-		switch t := &p.Tasks[i]; {
-		case t.Orphan():
-			pairs[i] = orphans[t.Before.ID]
-		case i < rows:
-			pairs[i] = &now.Tasks[i]
-		}
-	}
-	return pairs
+// hopeless says whether asking again cannot help: whoever asks may not.
+func hopeless(err error) bool {
+	return errors.Is(err, fleet.ErrLogin) || errors.Is(err, fleet.ErrPermission)
 }
 
-// Verify holds results against a listing made after the run, and the same files
-// planned on it. What the listing shows is done, what it does not show although
-// the platform acknowledged it is unknown: either the listing lags or the
-// platform did not do what it said. A row that needs nothing any more is
-// verified.
-func Verify(p *plan.Plan, results []Result, after *plan.Plan, have *inventory.Inventory) {
+// lastSent is when the last request of a run was written, at the latest.
+func lastSent(results []Result) time.Time {
+	var last time.Time
+	for i := range results {
+		if at := results[i].sent; at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// survey is what a listing says of the results.
+type survey struct {
+	all     []journal.Finding // where they differ from the results, or are missing something
+	missing map[int]bool      // tasks with steps that were acknowledged and do not show
+	twice   bool              // one of those steps is a create or an activation
+}
+
+func findings(p *plan.Plan, results []Result, after *plan.Plan, have *inventory.Inventory) *survey {
+	f := &survey{missing: map[int]bool{}}
 	for i, now := range pair(p, after) {
 		r := &results[i]
 		if r.Task.Orphan() && len(r.Steps) == 0 {
@@ -68,51 +90,99 @@ func Verify(p *plan.Plan, results []Result, after *plan.Plan, have *inventory.In
 		if now == nil {
 			now = &plan.Task{} // an orphan that is none any more needs nothing
 		}
-		r.verify(now, have)
+		judged, missing := r.judged(now, have)
+		for _, action := range missing {
+			f.missing[i] = true
+			f.twice = f.twice || twice(action)
+		}
+		if finding := judged.stands(i); len(missing) > 0 || !reflect.DeepEqual(finding, r.stands(i)) {
+			f.all = append(f.all, finding)
+		}
+	}
+	return f
+}
+
+// commit takes the findings into the results. Steps that were acknowledged and
+// do not show have failed once that is proved, and are unknown before.
+func (f *survey) commit(results []Result, to Journal, proved bool) {
+	if f == nil {
+		return
+	}
+	for _, finding := range f.all {
+		if proved && f.missing[finding.Task] {
+			for i, o := range finding.Steps {
+				if o == fleet.Unknown && results[finding.Task].acknowledged(i) {
+					finding.Steps[i] = fleet.Failed
+				}
+			}
+			finding.Err += "; it was not applied, or somebody undid it"
+		}
+		to.Finding(finding)
+		results[finding.Task].finding(finding)
 	}
 }
 
-// verify judges one row; now is what it comes to on the listing.
-func (r *Result) verify(now *plan.Task, have *inventory.Inventory) {
-	live, _ := have.ByID(r.ID)
-	if r.ID == "" && now.Before != nil {
-		live, r.ID = now.Before, now.Before.ID
+// judged is the result as a listing made after the run shows it; now is what the
+// row comes to on that. It returns the steps that were acknowledged and do not
+// show.
+func (r *Result) judged(now *plan.Task, have *inventory.Inventory) (*Result, []fleet.Action) {
+	j := *r
+	j.Steps = slices.Clone(r.Steps)
+	live, _ := have.ByID(j.ID)
+	if j.ID == "" && now.Before != nil {
+		live, j.ID = now.Before, now.Before.ID
 	}
-	if live != nil && r.made() && fleet.NameKey(live.Name) != fleet.NameKey(r.Task.Spec.Name) {
+	if live != nil && j.made() && fleet.NameKey(live.Name) != fleet.NameKey(j.Task.Spec.Name) {
 		live = nil // the create was answered with somebody else's id
 	}
-	missing := append(r.compare(live), r.doubled(have)...)
-	r.sum()
-	r.Verified = (r.Outcome == fleet.Done || r.Outcome == fleet.Unchanged) && len(now.Steps) == 0 && len(now.Refused) == 0
-	switch {
-	case len(missing) > 0:
-		r.Err = errors.Join(append([]error{r.Err}, missing...)...)
-	case r.Outcome == fleet.Done && !r.Verified:
-		r.doubt(fmt.Errorf("all steps were acknowledged, but by the listing after the run the row is not as wanted: %s", left(now)))
+	missing := j.compare(live)
+	j.doubled(have)
+	j.sum()
+	if differs := len(now.Steps)+len(now.Refused) > 0; differs && j.Outcome == fleet.Done {
+		j.flawed(fleet.Stale, "all steps were done, and the row is not as wanted all the same; somebody changed it meanwhile: "+left(now))
+	} else if differs && j.Outcome == fleet.Unchanged {
+		j.flawed(fleet.Stale, "it was as wanted when the plan was made, and is not any more: "+left(now))
 	}
+	return &j, missing
+}
+
+// flawed notes that something is wrong besides the steps.
+func (r *Result) flawed(o fleet.Outcome, why string) {
+	r.Flaw, r.Err = o, errors.Join(r.Err, errors.New(why))
+	r.sum()
 }
 
 // compare holds the row's steps against the live endpoint, nil when there is
 // none. It resolves unknown steps that show, and returns those that were
 // acknowledged and do not show.
-func (r *Result) compare(live *fleet.Endpoint) (missing []error) {
+func (r *Result) compare(live *fleet.Endpoint) (missing []fleet.Action) {
+	var lies []error
 	resolved, unsure := false, false
 	for i := range r.Steps {
-		s, shown := &r.Steps[i], r.shows(i, live)
+		s, shown, acked := &r.Steps[i], r.shows(i, live), r.acknowledged(i)
 		switch {
 		case (s.Outcome == fleet.Unknown || s.Outcome == fleet.Failed) && shown:
 			// A failure that shows as done was somebody else's second answer.
 			s.Outcome, resolved = fleet.Done, true
-		case s.Outcome == fleet.Done && !shown:
+		case !shown && acked && (s.Outcome == fleet.Done || s.Outcome == fleet.Unknown):
 			s.Outcome = fleet.Unknown
-			missing = append(missing, fmt.Errorf("the platform acknowledged %s, but the listing after the run does not show it", s.Action))
+			missing = append(missing, s.Action)
+			lies = append(lies, fmt.Errorf("the platform acknowledged %s, but the listing after the run does not show it", s.Action))
+		default:
+			unsure = unsure || s.Outcome == fleet.Unknown || s.Outcome == fleet.Failed
 		}
-		unsure = unsure || s.Outcome == fleet.Unknown || s.Outcome == fleet.Failed
 	}
-	if resolved && !unsure {
+	if (resolved || len(lies) > 0) && !unsure {
 		r.Err = r.resolved()
 	}
+	r.Err = errors.Join(append([]error{r.Err}, lies...)...)
 	return missing
+}
+
+// acknowledged says whether the platform said that a step was done, or a read
+// showed it once.
+func (r *Result) acknowledged(step int) bool {
+	return r.done > 0 && step < r.calls[r.done-1].End
 }
 
 // made says whether the row's endpoint was to be created.
@@ -122,22 +192,28 @@ func (r *Result) made() bool {
 
 // doubled finds a second endpoint of the name that the row made: something
 // between here and the platform sent the create twice.
-func (r *Result) doubled(have *inventory.Inventory) []error {
-	if r.Attempts == 0 || !r.made() || r.Steps[0].Outcome != fleet.Done {
-		return nil
+func (r *Result) doubled(have *inventory.Inventory) {
+	if r.Attempts == 0 || !r.made() || r.Steps[0].Outcome != fleet.Done || r.Flaw == fleet.Failed {
+		return
 	}
 	first, others := have.ByName(r.Task.Label())
 	if len(others) == 0 {
-		return nil
+		return
 	}
-	r.Steps[0].Outcome = fleet.Unknown
-	return []error{fmt.Errorf("one endpoint was made, and %d are called so now (%s, %s, …); remove those that should not be", len(others)+1, first.ID, others[0].ID)}
+	ids := []fleet.ID{first.ID}
+	for _, other := range others {
+		ids = append(ids, other.ID)
+	}
+	r.flawed(fleet.Failed, twins(ids))
 }
 
 // resolved is what is left to say of a row whose unknown step turned out to be
 // done: nothing, unless that kept other steps from being begun.
 func (r *Result) resolved() error {
 	if !slices.ContainsFunc(r.Steps, func(s StepResult) bool { return s.Outcome == fleet.NotAttempted }) {
+		return nil
+	}
+	if r.Err == nil {
 		return nil
 	}
 	return fmt.Errorf("a step was in doubt, and the listing after the run shows it done; run again for the others (%w)", r.Err)
@@ -164,6 +240,19 @@ func (r *Result) shows(step int, live *fleet.Endpoint) bool {
 		return live.Status == fleet.StatusSuspended
 	}
 	return true // a create: it is there
+}
+
+// shownBy says whether a live endpoint bears the effect of a call.
+func (r *Result) shownBy(call fleet.Call, live *fleet.Endpoint) bool {
+	if call.Action == fleet.Modify && live != nil {
+		return call.Fields.Only(live.Reported) == call.Fields && sameValues(call.Fields, live.Fields)
+	}
+	for i := call.First; i < call.End; i++ {
+		if !r.shows(i, live) {
+			return false
+		}
+	}
+	return true
 }
 
 // cardBefore says whether the card that the task linked before a step is there;
@@ -202,15 +291,4 @@ func left(now *plan.Task) string {
 		texts = append(texts, fmt.Sprintf("%s (%s)", s.Action, s.Reason))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// doubt turns all that was taken as done into unknown.
-func (r *Result) doubt(why error) {
-	for i := range r.Steps {
-		if r.Steps[i].Outcome == fleet.Done {
-			r.Steps[i].Outcome = fleet.Unknown
-		}
-	}
-	r.Err = errors.Join(r.Err, why)
-	r.sum()
 }

@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,10 +25,10 @@ type applyOptions struct {
 	connection
 	inputs
 	guards
-	yes     bool
-	full    bool
-	reports string
-	maxAge  time.Duration
+	runOptions
+	yes    bool
+	full   bool
+	maxAge time.Duration
 }
 
 func newApply(env Env) *cobra.Command {
@@ -44,16 +44,17 @@ func newApply(env Env) *cobra.Command {
 	o.connection.bind(cmd)
 	o.inputs.bind(cmd)
 	o.guards.bind(cmd)
+	o.runOptions.bind(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.yes, "yes", false, "do not ask; the guards hold all the same")
 	f.BoolVar(&o.full, "full", false, "list every change, not just the first")
 	f.DurationVar(&o.maxAge, "max-age", time.Hour, "how long the answer to the question may take before live is read again (a minute where the plan hurts)")
-	f.StringVar(&o.reports, "reports", "reports", "`DIR` where runs report")
 	return cmd
 }
 
-func runApply(ctx context.Context, env Env, o applyOptions, args []string) error {
-	if err := o.guards.check(); err != nil {
+func runApply(ctx context.Context, env Env, o applyOptions, args []string) (err error) {
+	halt, err := o.halt()
+	if err := errors.Join(err, o.guards.check()); err != nil {
 		return err
 	}
 	saved, err := planArgument(args)
@@ -76,10 +77,12 @@ func runApply(ctx context.Context, env Env, o applyOptions, args []string) error
 	if err != nil {
 		return err
 	}
-	if s.real() {
-		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("apply works on --simulate and on loopback only, and %s is neither: until a run is journalled, a cut connection could leave calls that nobody accounts for", s.baseURL))
+	release, err := s.hold("apply")
+	if err != nil {
+		return err
 	}
-	return doApply(ctx, env, o, s, want, saved)
+	defer func() { err = errors.Join(err, release()) }()
+	return s.apply(ctx, env, o, want, saved, halt)
 }
 
 // planArgument reads the plan file among the arguments, nil when they are
@@ -97,71 +100,98 @@ func planArgument(args []string) (*plan.Plan, error) {
 	return nil, nil
 }
 
-// approved is a plan that may be done, what it rests on, and the tasks that are
-// not to be done after all.
-type approved struct {
-	plan  *plan.Plan
-	look  look
-	stale map[int]string
-}
-
-// doApply walks the line: plan, approval, run, check, report.
-func doApply(ctx context.Context, env Env, o applyOptions, s *session, want *fleet.Fleet, saved *plan.Plan) error {
-	var a approved
+// apply walks the line: what earlier runs left, plan, approval, run, check,
+// report.
+func (s *session) apply(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, saved *plan.Plan, halt apply.Halt) error {
+	if saved != nil {
+		if err := s.unused(saved); err != nil {
+			return err
+		}
+	}
+	if err := s.settleEarlier(ctx, env); err != nil {
+		return err
+	}
+	w := &work{want: want, halt: halt, reports: o.reports}
 	var err error
 	if saved != nil {
-		a, err = s.approveSaved(ctx, env, o, want, saved)
+		err = s.approveSaved(ctx, env, o, w, saved)
 	} else {
-		a, err = s.approveFiles(ctx, env, o, want)
+		err = s.approveFiles(ctx, env, o, w)
 	}
 	if err != nil {
 		return err
 	}
-	run := s.run(ctx, env, a)
-	s.check(ctx, env, run, want, a.look)
-	// What was simulated is kept before anything is printed: a pipe may break.
-	return errors.Join(s.close(), finish(ctx, env, o.reports, run))
+	w.known = func(id fleet.ID) bool { _, ok := w.look.have.ByID(id); return ok }
+	run, err := s.begin("apply", w)
+	if err != nil {
+		return err
+	}
+	if saved == nil {
+		if err := s.supersede(run.ID); err != nil {
+			return errors.Join(err, w.journal.Close())
+		}
+	}
+	return s.execute(ctx, env, w, run)
 }
 
-// approveSaved holds a saved plan against the platform, the limits of the moment
-// and what is live now.
-func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, saved *plan.Plan) (approved, error) {
-	if err := s.owns(saved); err != nil {
-		return approved{}, err
+// unused refuses a plan that is not this session's to do, or that a run has
+// used up.
+func (s *session) unused(p *plan.Plan) error {
+	if err := s.owned("the plan", p.Account, p.BaseURL, p.Dialect); err != nil {
+		return err
 	}
+	run, err := s.store.UsedBy(p.ID)
+	if err == nil && run != "" {
+		err = fleet.Kind(fleet.ErrPlan, fmt.Errorf("the plan was applied by run %s, and a plan is applied once; sftctl resume %s finishes that run, and a new plan shows what is left", run, run))
+	}
+	return err
+}
+
+// approveSaved holds a saved plan against the limits of the moment and what is
+// live now.
+func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *work, saved *plan.Plan) error {
 	if err := guarded(saved.Blocked); err != nil {
-		return approved{}, fmt.Errorf("%w (this was said when the plan was made: make a new one with that limit)", err)
+		return fmt.Errorf("%w (this was said when the plan was made: make a new one with that limit)", err)
 	}
 	warnOfEdits(env, saved)
 	limits := saved.Limits.Tighten(o.guards.given())
 	if err := guarded(limits.Check(saved.Counts)); err != nil {
-		return approved{}, err
+		return err
 	}
-	now, l, err := s.planFiles(ctx, env, want, limits)
+	doubts, err := s.doubts()
 	if err != nil {
-		return approved{}, err
+		return err
 	}
-	return approved{saved, l, apply.Refresh(saved, now)}, nil
+	now, l, err := s.planFiles(ctx, env, w.want, limits, doubts)
+	if err != nil {
+		return err
+	}
+	w.plan, w.look, w.results = saved, l, apply.New(saved, s.client.Abilities())
+	w.stale = apply.Refresh(saved, w.results, now, l.have)
+	return nil
 }
 
 // approveFiles plans files, shows the plan and asks.
-func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet) (approved, error) {
-	p, l, err := s.planFiles(ctx, env, want, o.limits)
+func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *work) error {
+	doubts, err := s.doubts()
 	if err != nil {
-		return approved{}, err
+		return err
 	}
-	if err := report.PlanText(env.Stdout, p, o.full); err != nil {
-		return approved{}, fleet.Kind(fleet.ErrIO, err)
+	if w.plan, w.look, err = s.planFiles(ctx, env, w.want, o.limits, doubts); err != nil {
+		return err
+	}
+	if err := report.PlanText(env.Stdout, w.plan, o.full); err != nil && !errors.Is(err, syscall.EPIPE) {
+		return fleet.Kind(fleet.ErrIO, err)
 	}
 	asked := time.Now()
-	if err := errors.Join(guarded(p.Blocked), ask(env, o.yes, p)); err != nil {
-		return approved{}, err
+	if err := errors.Join(guarded(w.plan.Blocked), ask(env, o.yes, w.plan)); err != nil {
+		return err
 	}
-	a := approved{plan: p, look: l}
-	if time.Since(asked) > o.patience(p) {
-		err = s.refresh(ctx, env, o, want, &a)
+	w.results = apply.New(w.plan, s.client.Abilities())
+	if time.Since(asked) > o.patience(w.plan) {
+		err = s.refresh(ctx, env, o, w, doubts)
 	}
-	return a, err
+	return err
 }
 
 // patience is how long the answer to the question may take before live is read
@@ -174,19 +204,19 @@ func (o *applyOptions) patience(p *plan.Plan) time.Duration {
 }
 
 // refresh reads live again and notes which tasks are stale by it.
-func (s *session) refresh(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, a *approved) error {
+func (s *session) refresh(ctx context.Context, env Env, o applyOptions, w *work, doubts []plan.Doubt) error {
 	hint(env, "reading again what is live, the answer took long …")
 	at := time.Now()
-	have, err := s.list(ctx, want)
+	have, err := s.list(ctx, w.want)
 	if err != nil {
 		return err
 	}
-	a.look.have, a.look.at = have, at
-	now, err := s.build(want, a.look, o.limits)
+	w.look.have, w.look.at = have, at
+	now, err := s.build(w.want, w.look, o.limits, doubts)
 	if err != nil {
 		return err
 	}
-	a.stale = apply.Refresh(a.plan, now)
+	w.stale = apply.Refresh(w.plan, w.results, now, have)
 	return nil
 }
 
@@ -204,14 +234,14 @@ func warnOfEdits(env Env, saved *plan.Plan) {
 	}
 }
 
-// owns refuses a plan that was made for another platform or account.
-func (s *session) owns(p *plan.Plan) error {
-	if p.BaseURL != s.baseURL || p.Account != s.account {
-		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("the plan is for account %s at %s, and this run is for %s at %s",
-			fleet.Quote(p.Account), fleet.Printable(p.BaseURL), fleet.Quote(s.account), s.baseURL))
+// owned refuses what was made for another platform or account.
+func (s *session) owned(what, account, baseURL, dialect string) error {
+	if baseURL != s.baseURL || account != s.account {
+		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("%s is for account %s at %s, and this command is for %s at %s",
+			what, fleet.Quote(account), fleet.Printable(baseURL), fleet.Quote(s.account), s.baseURL))
 	}
-	if have := s.client.Abilities().Dialect; p.Dialect != have {
-		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("the plan is in dialect %s, and this run is in %s", fleet.Quote(p.Dialect), have))
+	if have := s.client.Abilities().Dialect; dialect != have {
+		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("%s is in dialect %s, and this command is in %s", what, fleet.Quote(dialect), have))
 	}
 	return nil
 }
@@ -232,63 +262,4 @@ func ask(env Env, yes bool, p *plan.Plan) error {
 		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))
 	}
 	return nil
-}
-
-// run does an approved plan.
-func (s *session) run(ctx context.Context, env Env, a approved) *report.Run {
-	run := &report.Run{ID: newID(time.Now()), Plan: a.plan, Started: time.Now(), Simulated: s.simulated, Tool: version()}
-	progress := watch(env, a.plan.Counts.Change-len(a.stale))
-	quiet := context.AfterFunc(ctx, func() {
-		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
-	})
-	defer quiet()
-	known := func(id fleet.ID) bool { _, ok := a.look.have.ByID(id); return ok }
-	run.Results, run.Cut = apply.Run(ctx, a.plan, s.client, apply.Options{Workers: s.workers, Progress: progress.completed, Stale: a.stale, Known: known})
-	progress.stop()
-	return run
-}
-
-// check holds the results against what the platform shows after the run, for
-// which the account is listed again where something was sent.
-func (s *session) check(ctx context.Context, env Env, run *report.Run, want *fleet.Fleet, l look) {
-	run.Doubt = s.verify(ctx, env, run, want, l)
-	run.Mutations, run.Reads, run.Ended = s.mutations(), s.reads(), time.Now()
-}
-
-func (s *session) verify(ctx context.Context, env Env, run *report.Run, want *fleet.Fleet, l look) error {
-	if ctx.Err() != nil {
-		return errors.New("the run was stopped before its results could be verified")
-	}
-	if s.mutations() > 0 {
-		hint(env, "reading what is live after the run …")
-		again, err := s.list(ctx, want)
-		if err != nil {
-			return fmt.Errorf("the results could not be verified: %w", err)
-		}
-		l.have = again
-	}
-	after, err := s.build(want, l, run.Plan.Limits)
-	if err != nil {
-		return err
-	}
-	apply.Verify(run.Plan, run.Results, after, l.have)
-	return nil
-}
-
-// finish writes the reports, prints the summary and makes the exit code.
-func finish(ctx context.Context, env Env, reports string, run *report.Run) error {
-	outcome := runError(run)
-	run.Exit = exitCode(ctx, outcome)
-	dir := filepath.Join(reports, run.ID)
-	files := run.Files()
-	var failed error
-	for _, name := range sortedKeys(files) {
-		if failed = writeFile(filepath.Join(dir, name), files[name]); failed != nil {
-			break
-		}
-	}
-	if failed == nil {
-		say(env.Stderr, "reported in %s", dir)
-	}
-	return errors.Join(outcome, failed, fleet.Kind(fleet.ErrIO, run.WriteText(env.Stdout)))
 }

@@ -34,12 +34,17 @@ func System() Env {
 	}
 }
 
-// Signals returns a context that ends with the first SIGINT or SIGTERM; the
-// second one ends the process as if nobody listened.
+// Signals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP;
+// the second one ends the process as if nobody listened. A SIGHUP that whoever
+// started the program wants ignored, as nohup does, is ignored.
 func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	came := make(chan os.Signal, 1)
-	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	signal.Notify(came, signals...)
 	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of output, not the end of a run
 	go func() {
 		select {
@@ -55,8 +60,11 @@ func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 type interrupted struct{ signal syscall.Signal }
 
 func (i *interrupted) Error() string {
-	if i.signal == syscall.SIGINT {
+	switch i.signal {
+	case syscall.SIGINT:
 		return "stopped by an interrupt (SIGINT)"
+	case syscall.SIGHUP:
+		return "stopped because the terminal is gone (SIGHUP)"
 	}
 	return "stopped by SIGTERM"
 }
@@ -92,7 +100,7 @@ func newRoot(env Env) *cobra.Command {
 	var config configFlags
 	config.bind(root)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return config.layer(env, cmd) }
-	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newDrift(env), newExport(env),
+	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newResume(env), newRuns(env), newDrift(env), newExport(env),
 		newSimulator(env), newVersion(env))
 	return root
 }

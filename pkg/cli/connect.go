@@ -14,8 +14,10 @@ import (
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/pace"
 	"sftctl/pkg/platform"
+	"sftctl/pkg/report"
 	"sftctl/pkg/wire"
 )
 
@@ -28,6 +30,7 @@ type connection struct {
 	listing, parallelism          string
 	rate                          float64
 	callTimeout, grace, maxOutage time.Duration
+	settle                        time.Duration
 }
 
 func (c *connection) bind(cmd *cobra.Command) {
@@ -47,7 +50,8 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.StringVar(&c.parallelism, "parallelism", "auto", "tasks at a time; auto follows from rate and call timeout")
 	f.DurationVar(&c.callTimeout, "call-timeout", wire.LongDeadline, "how long to wait for one call; the platform may take 180s")
 	f.DurationVar(&c.grace, "grace", platform.DefaultGrace, "how long calls in flight may go on after an interrupt")
-	f.DurationVar(&c.maxOutage, "max-outage", platform.DefaultMaxOutage, "give up when every call is throttled for longer than this")
+	f.DurationVar(&c.settle, "settle", apply.DefaultWindow, "how long after a call that was lost nothing is said to have not happened")
+	f.DurationVar(&c.maxOutage, "max-outage", platform.DefaultMaxOutage, "give up when the platform does not answer, or throttles every call, for longer than this")
 }
 
 // mostRate is the highest pace that is kept; timers are too coarse for more.
@@ -65,6 +69,12 @@ type session struct {
 	rate      float64
 	grace     time.Duration
 	close     func() error // keeps the simulated platform's state
+	dir       string       // of the account's state
+	store     *journal.Store
+	clock     journal.Clock
+	settling  apply.Settling
+	settles   int64 // reads that settled what was unknown
+	deliver   func(env Env, reports string, run *report.Run) error
 }
 
 // open sets a connection up; it sends nothing.
@@ -78,8 +88,8 @@ func (c *connection) open(env Env) (*session, error) {
 		return nil, err
 	}
 	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, unpaged: c.listing == "unpaged",
-		purse: pace.New(c.rate), close: func() error { return nil }}
-	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect, Purse: s.purse,
+		close: func() error { return nil }, clock: journal.SystemClock, settling: c.settlingOf(), deliver: deliver}
+	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect,
 		Parallel: workers, CallTimeout: c.callTimeout, Grace: c.grace, MaxOutage: c.maxOutage,
 		Refusals: refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}}
 	if c.simulate {
@@ -91,8 +101,24 @@ func (c *connection) open(env Env) (*session, error) {
 		return nil, err
 	}
 	s.account = firstOf(c.targetAccount, c.account, opts.Username)
+	if err := s.place(dir); err != nil {
+		return nil, err
+	}
+	opts.Purse = s.purse
 	s.client, err = platform.New(opts)
-	return s, err
+	return s, errors.Join(err, s.shortSettle())
+}
+
+// place makes the account's place in the state directory: its runs, and the
+// slots that all programs on this machine share.
+func (s *session) place(state string) (err error) {
+	s.dir = accountDir(state, s.baseURL, s.account)
+	if s.store, err = journal.NewStore(s.dir, journal.OS{}, s.clock); err != nil {
+		return err
+	}
+	slots, err := pace.OpenSlots(filepath.Join(s.dir, "slots"))
+	s.purse = pace.NewShared(s.rate, slots)
+	return fleet.Kind(fleet.ErrIO, err)
 }
 
 func firstOf(texts ...string) string {
@@ -122,7 +148,7 @@ func (c *connection) check() (wire.Dialect, int, error) {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-	}{{"--call-timeout", c.callTimeout}, {"--grace", c.grace}, {"--max-outage", c.maxOutage}} {
+	}{{"--call-timeout", c.callTimeout}, {"--grace", c.grace}, {"--max-outage", c.maxOutage}, {"--settle", c.settle}} {
 		if d.value <= 0 {
 			problems = append(problems, fmt.Errorf("%s: got %s, want more than nothing", d.flag, d.value))
 		}

@@ -17,7 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"sftctl/pkg/apply"
+	"sftctl/pkg/crashfs"
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/manifest"
 	"sftctl/pkg/pace"
 	"sftctl/pkg/plan"
@@ -33,7 +36,33 @@ func sessionOn(sim *simulator.Simulator, rate float64, workers int) (*session, e
 	purse := pace.New(rate)
 	client, err := platform.New(platform.Options{BaseURL: "https://test.invalid", Username: "ann", Password: platform.NewSecret("pw"),
 		Dialect: wire.EndpointInfo{}, Purse: purse, Parallel: workers, Transport: sim})
-	return &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, workers: workers, rate: rate}, err
+	if err != nil {
+		return nil, err
+	}
+	s := &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, workers: workers, rate: rate,
+		clock: virtualClock, settling: apply.Settling{Window: apply.DefaultWindow, Rate: rate, Patience: time.Hour}, close: func() error { return nil }}
+	s.store, err = journal.NewStore("state", crashfs.New(), s.clock)
+	return s, err
+}
+
+// virtualClock is that of a bubble, on a machine that was never restarted.
+func virtualClock() journal.Moment {
+	return journal.Moment{Wall: time.Now(), Boot: "boot", Up: time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))}
+}
+
+// do runs a plan from its beginning, without reports.
+func (s *session) do(ctx context.Context, want *fleet.Fleet, p *plan.Plan, l look) (*report.Run, error) {
+	w := &work{plan: p, want: want, look: l, results: apply.New(p, s.client.Abilities())}
+	run, err := s.begin("apply", w)
+	if err != nil {
+		return nil, err
+	}
+	s.run(ctx, quiet, w, run)
+	s.check(ctx, quiet, w, run)
+	for i := range run.Results {
+		run.Results[i].End(journal.End{Verified: run.Doubt == nil})
+	}
+	return run, w.journal.Close()
 }
 
 // world is a random fleet and a random platform for it.
@@ -129,20 +158,22 @@ func converge(sim *simulator.Simulator, path string, workers int) (violation str
 	if err != nil {
 		return err.Error()
 	}
-	p, l, err := s.planFiles(ctx, quiet, want, plan.Unlimited)
+	p, l, err := s.planFiles(ctx, quiet, want, plan.Unlimited, nil)
 	if err != nil {
 		return err.Error()
 	}
-	run := s.run(ctx, quiet, approved{plan: p, look: l})
-	s.check(ctx, quiet, run, want, l)
-	again, _, err := s.planFiles(ctx, quiet, want, plan.Unlimited)
+	run, err := s.do(ctx, want, p, l)
+	if err != nil {
+		return err.Error()
+	}
+	again, _, err := s.planFiles(ctx, quiet, want, plan.Unlimited, nil)
 	switch {
 	case err != nil || run.Cut != nil || run.Doubt != nil:
 		return fmt.Sprint("the run: ", err, run.Cut, run.Doubt)
 	case again.Counts.Calls != 0:
-		return "the plan after the apply is not empty:\n" + text(again)
+		return "the plan after the apply is not empty:\n" + planText(again)
 	case again.Counts.Refused != p.Counts.Refused:
-		return fmt.Sprintf("%d rows are refused after the apply, and %d before:\n%s\nbefore:\n%s", again.Counts.Refused, p.Counts.Refused, text(again), text(p))
+		return fmt.Sprintf("%d rows are refused after the apply, and %d before:\n%s\nbefore:\n%s", again.Counts.Refused, p.Counts.Refused, planText(again), planText(p))
 	}
 	return account(sim, p, run)
 }
@@ -179,7 +210,7 @@ func account(sim *simulator.Simulator, p *plan.Plan, run *report.Run) string {
 	return ""
 }
 
-func text(p *plan.Plan) string {
+func planText(p *plan.Plan) string {
 	var b strings.Builder
 	_ = report.PlanText(&b, p, true)
 	return b.String()
@@ -268,7 +299,7 @@ func TestNoPermitIsLeftUnused(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				sim := simulator.New(simulator.WithLatency(tt.latency))
-				o := connection{rate: tt.rate, callTimeout: wire.LongDeadline, grace: 1, maxOutage: 1, parallelism: "auto", listing: "paged", dialect: "endpointinfo"}
+				o := connection{rate: tt.rate, callTimeout: wire.LongDeadline, grace: 1, maxOutage: 1, settle: 1, parallelism: "auto", listing: "paged", dialect: "endpointinfo"}
 				_, workers, err := o.check()
 				if err != nil {
 					t.Fatal(err)
@@ -278,11 +309,14 @@ func TestNoPermitIsLeftUnused(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := &fleet.Fleet{Specs: specs, Policies: []fleet.Policy{{}}}
-				p, l, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited)
+				p, l, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				run := s.run(t.Context(), quiet, approved{plan: p, look: l})
+				run, err := s.do(t.Context(), want, p, l)
+				if err != nil {
+					t.Fatal(err)
+				}
 				if run.Worst() != fleet.Done {
 					t.Fatalf("got %v", run.Count())
 				}

@@ -35,6 +35,7 @@ var exits = []struct {
 }{
 	{74, kind(fleet.ErrIO)},
 	{exitUnknown, worst(fleet.Unknown)},
+	{11, kind(fleet.ErrLocked)},
 	{64, kind(fleet.ErrUsage)},
 	{65, kind(fleet.ErrInvalid)},
 	{5, kind(fleet.ErrGuard)},

@@ -78,7 +78,11 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	if err != nil {
 		return err
 	}
-	p, _, err := s.planFiles(ctx, env, want, o.limits)
+	doubts, err := s.doubts()
+	if err != nil {
+		return err
+	}
+	p, _, err := s.planFiles(ctx, env, want, o.limits, doubts)
 	if err := errors.Join(err, s.close()); err != nil {
 		return err
 	}

@@ -108,21 +108,21 @@ func managesSIMs(specs []fleet.Spec) bool {
 }
 
 // build makes a plan of files and what the platform said.
-func (s *session) build(want *fleet.Fleet, l look, limits plan.Limits) (*plan.Plan, error) {
+func (s *session) build(want *fleet.Fleet, l look, limits plan.Limits, doubts []plan.Doubt) (*plan.Plan, error) {
 	return plan.Build(want, l.have, plan.Options{
 		ID: newID(l.at), Created: l.at.UTC().Truncate(time.Second), Tool: version(), BaseURL: s.baseURL, Account: s.account, Simulated: s.simulated,
-		Abilities: s.client.Abilities(), Limits: limits, Rate: s.rate, Products: l.products,
+		Abilities: s.client.Abilities(), Limits: limits, Rate: s.rate, Products: l.products, Doubts: doubts,
 	})
 }
 
 // planFiles reads live and plans what the files say against it.
-func (s *session) planFiles(ctx context.Context, env Env, want *fleet.Fleet, limits plan.Limits) (*plan.Plan, look, error) {
+func (s *session) planFiles(ctx context.Context, env Env, want *fleet.Fleet, limits plan.Limits, doubts []plan.Doubt) (*plan.Plan, look, error) {
 	hint(env, "reading what is live …")
 	l, err := s.look(ctx, want)
 	if err != nil {
 		return nil, l, err
 	}
-	p, err := s.build(want, l, limits)
+	p, err := s.build(want, l, limits, doubts)
 	return p, l, err
 }
 

@@ -17,31 +17,49 @@ import (
 )
 
 type showOptions struct {
-	format string
-	full   bool
+	format   string
+	full     bool
+	stateDir string
+	reports  string // where to write a run's reports again; empty writes none
 }
 
 func newShow(env Env) *cobra.Command {
 	var o showOptions
 	cmd := &cobra.Command{
-		Use:   "show PLAN",
-		Short: "Print a saved plan again",
+		Use:   "show PLAN | RUN",
+		Short: "Print a saved plan again, or the summary of a run",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s takes one plan file, got %d arguments", cmd.CommandPath(), len(args)))
+				return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s takes one plan file or run, got %d arguments", cmd.CommandPath(), len(args)))
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return runShow(env, o, args[0]) },
 	}
-	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
+	o.bindRun(cmd)
+	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
 	cmd.Flags().BoolVar(&o.full, "full", false, "list every change, not just the first")
 	return cmd
 }
 
-func runShow(env Env, o showOptions, path string) error {
+func (o *showOptions) bindRun(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&o.reports, "reports", "", "write the run's reports again into `DIR`")
+}
+
+func (o *showOptions) check() error {
 	if o.format != "text" && o.format != "json" {
 		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--format: got %s, want text or json", fleet.Quote(o.format)))
+	}
+	return nil
+}
+
+func runShow(env Env, o showOptions, path string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return showRun(env, o, path)
 	}
 	p, err := readPlan(path)
 	if err != nil {

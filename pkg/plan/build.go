@@ -26,6 +26,7 @@ type Options struct {
 	// Products are the names of the SIM products by id, because cards report
 	// their product by name; a product that is not in it is not checked.
 	Products map[fleet.ID]string
+	Doubts   []Doubt // calls of earlier runs that are not settled
 }
 
 // Build makes the plan that brings have to want. Same input, same plan. What
@@ -58,7 +59,9 @@ func (b *builder) tasks(want *fleet.Fleet) []Task {
 	tasks := make([]Task, len(want.Specs))
 	sideBySide(len(tasks), func(i int) { tasks[i] = b.task(&want.Specs[i]) })
 	refuseSharedMatches(tasks)
-	return append(tasks, b.orphans(want)...)
+	tasks = append(tasks, b.orphans(want)...)
+	b.block(tasks)
+	return tasks
 }
 
 // sideBySide does n pieces of work that do not depend on each other on all

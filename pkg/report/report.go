@@ -18,8 +18,8 @@ type Run struct {
 	Results   []apply.Result
 	Started   time.Time
 	Ended     time.Time
-	Mutations int64  // requests that left this machine and could change something
-	Reads     int64  // all other requests, logins among them
+	Reads     int64  // requests that change nothing, logins among them
+	Settles   int64  // those of them that found out what an unknown call did
 	Cut       error  // why the run ended early, nil when it did not
 	Doubt     error  // why the listing after the run could not be made, nil when it was
 	Exit      int    // the exit code
@@ -34,6 +34,15 @@ func (r *Run) Count() map[fleet.Outcome]int {
 		counts[r.Results[i].Outcome]++
 	}
 	return counts
+}
+
+// Mutations is how many requests left this machine that could change something.
+func (r *Run) Mutations() int {
+	n := 0
+	for i := range r.Results {
+		n += r.Results[i].Attempts
+	}
+	return n
 }
 
 // Worst is the worst outcome of all rows, Unchanged when there are none.

@@ -53,7 +53,7 @@ func aRun() *Run {
 	worst := []fleet.Outcome{fleet.Done, fleet.Unchanged, fleet.Refused, fleet.Stale, fleet.Failed, fleet.Unknown, fleet.NotAttempted, fleet.Failed, fleet.Done}
 	errs := []error{nil, nil, errors.New("SIM 8932042000001234562 is not in stock"), errors.New("planId was \"1\", is \"2\""), errors.New("link: refused (99409): SIM in use"),
 		errors.New("create: connection lost: EOF"), nil, errors.New("create: refused: \x1b[31mred\x1b[0m\nsecond line"), nil}
-	run := &Run{ID: "RUN", Plan: p, Started: noon, Ended: noon.Add(90 * time.Second), Mutations: 9, Reads: 12, Tool: "sftctl test", Exit: 4}
+	run := &Run{ID: "RUN", Plan: p, Started: noon, Ended: noon.Add(90 * time.Second), Reads: 12, Settles: 3, Tool: "sftctl test", Exit: 4}
 	for i := range p.Tasks {
 		r := apply.Result{Task: &p.Tasks[i], Outcome: worst[i], Err: errs[i], Verified: worst[i] == fleet.Done || worst[i] == fleet.Unchanged}
 		for s, o := range outcomes[i] {

@@ -27,9 +27,10 @@ type summary struct {
 	Orphans   int                   `json:"orphans"`
 	Outcomes  map[fleet.Outcome]int `json:"outcomes"`
 	Verified  int                   `json:"verified"`
-	Mutations int64                 `json:"mutations"`
+	Mutations int                   `json:"mutations"`
 	Planned   int                   `json:"mutationsPlanned"`
 	Reads     int64                 `json:"reads"`
+	Settles   int64                 `json:"settlingReads"`
 	Reasons   []Reason              `json:"reasons,omitempty"`
 }
 
@@ -41,7 +42,7 @@ func (r *Run) WriteSummary(w io.Writer) error {
 		Format: 1, Run: r.ID, Plan: r.Plan.ID, Tool: r.Tool, BaseURL: r.Plan.BaseURL, Account: r.Plan.Account, Simulated: r.Simulated,
 		Started: r.Started.UTC(), Ended: r.Ended.UTC(), Seconds: r.Ended.Sub(r.Started).Seconds(), Exit: r.Exit,
 		Cut: text(r.Cut), Doubt: text(r.Doubt), Rows: r.Plan.Counts.Rows, Orphans: r.Plan.Counts.Orphans,
-		Outcomes: r.Count(), Verified: r.verified(), Mutations: r.Mutations, Planned: r.Plan.Counts.Calls, Reads: r.Reads,
+		Outcomes: r.Count(), Verified: r.verified(), Mutations: r.Mutations(), Planned: r.Plan.Counts.Calls, Reads: r.Reads, Settles: r.Settles,
 		Reasons: r.Reasons(),
 	})
 }

@@ -57,7 +57,7 @@ const firstRows = 10
 func (r *Run) WriteText(w io.Writer) error {
 	out := &printer{w: w}
 	out.line("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated))
-	out.line("  %s (%d planned), %s, %s", plural(int(r.Mutations), "mutating call"), r.Plan.Counts.Calls, plural(int(r.Reads), "read"), took(r.Ended.Sub(r.Started)))
+	out.line("  %s (%d planned), %s, %s", plural(r.Mutations(), "mutating call"), r.Plan.Counts.Calls, r.readsText(), took(r.Ended.Sub(r.Started)))
 	if r.Cut != nil {
 		out.line("  cut short: %s", fleet.Printable(r.Cut.Error()))
 	}
@@ -77,6 +77,14 @@ func (r *Run) WriteText(w io.Writer) error {
 	}
 	out.reasons(r.Reasons(), shown)
 	return out.err
+}
+
+func (r *Run) readsText() string {
+	text := plural(int(r.Reads), "read")
+	if r.Settles > 0 {
+		text += fmt.Sprintf(" (%d to find out what was unknown)", r.Settles)
+	}
+	return text
 }
 
 // plural counts things for a person.

@@ -1,0 +1,80 @@
+package apply
+
+import "sync"
+
+// queue hands out tasks: first those that can go on after their last call was
+// settled, then new ones. It is over when nobody works on a task any more and
+// none is left.
+type queue struct {
+	mu    sync.Mutex
+	ready []int         // settled, to go on
+	busy  int           // taken up and not ended
+	bell  chan struct{} // rings when something changed
+}
+
+func newQueue() *queue { return &queue{bell: make(chan struct{}, 1)} }
+
+// next waits for a task; it is false when there will be none. Fresh gives a new
+// one if there is one.
+func (q *queue) next(fresh func() (int, bool)) (int, bool) {
+	for {
+		if task, ok := q.pop(); ok {
+			return task, true
+		}
+		if task, ok := fresh(); ok {
+			q.enter()
+			return task, true
+		}
+		if q.over() {
+			return 0, false
+		}
+		<-q.bell
+	}
+}
+
+func (q *queue) pop() (int, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.ready) == 0 {
+		return 0, false
+	}
+	task := q.ready[0]
+	q.ready = q.ready[1:]
+	return task, true
+}
+
+func (q *queue) over() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.busy == 0 && len(q.ready) == 0
+}
+
+// enter takes a task up.
+func (q *queue) enter() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy++
+}
+
+// again lets a task go on when it is its turn.
+func (q *queue) again(task int) {
+	q.mu.Lock()
+	q.ready = append(q.ready, task)
+	q.mu.Unlock()
+	q.ring()
+}
+
+// leave ends a task.
+func (q *queue) leave() {
+	q.mu.Lock()
+	q.busy--
+	q.mu.Unlock()
+	q.ring()
+}
+
+func (q *queue) ring() {
+	select {
+	case q.bell <- struct{}{}:
+	default:
+	}
+}

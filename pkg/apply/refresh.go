@@ -1,0 +1,62 @@
+package apply
+
+import (
+	"slices"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
+	"sftctl/pkg/plan"
+)
+
+// Refresh compares what is left of a plan with the same files planned on a newer
+// listing and returns the tasks that may not go on, by their place in the plan,
+// with what changed since. What the run itself did is no change.
+func Refresh(p *plan.Plan, results []Result, now *plan.Plan, have *inventory.Inventory) map[int]string {
+	stale := map[int]string{}
+	newer := pair(p, now)
+	for i := range results {
+		if res := &results[i]; res.goesOn() {
+			if why := res.since(newer[i], have); why != "" {
+				stale[i] = why
+			}
+		}
+	}
+	return stale
+}
+
+// since says what has changed about a task since it was planned or last worked
+// on; now is what it comes to on a newer listing.
+func (r *Result) since(now *plan.Task, have *inventory.Inventory) string {
+	switch live, there := have.ByID(r.ID); {
+	case r.done > 0 && !there:
+		return "the endpoint is gone since the run worked on it"
+	case r.done > 0:
+		return r.changed(live)
+	case now == nil:
+		return "the endpoint is no orphan any more, or is gone"
+	}
+	return r.Task.Stale(now)
+}
+
+// pair finds for each task of a plan the one about the same row, or the same
+// orphan, in a plan made of the same files later; nil where there is none.
+func pair(p, now *plan.Plan) []*plan.Task {
+	pairs := make([]*plan.Task, len(p.Tasks))
+	orphans := map[fleet.ID]*plan.Task{}
+	rows := slices.IndexFunc(now.Tasks, func(t plan.Task) bool { return t.Orphan() })
+	if rows < 0 {
+		rows = len(now.Tasks)
+	}
+	for i := rows; i < len(now.Tasks); i++ {
+		orphans[now.Tasks[i].Before.ID] = &now.Tasks[i]
+	}
+	for i := range p.Tasks {
+		switch t := &p.Tasks[i]; {
+		case t.Orphan():
+			pairs[i] = orphans[t.Before.ID]
+		case i < rows:
+			pairs[i] = &now.Tasks[i]
+		}
+	}
+	return pairs
+}

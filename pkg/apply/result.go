@@ -1,0 +1,220 @@
+package apply
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
+	"sftctl/pkg/plan"
+)
+
+// StepResult is what became of one step.
+type StepResult struct {
+	Action  fleet.Action
+	Outcome fleet.Outcome
+}
+
+// Result is what became of one task. It changes only by the records of a
+// journal, so that it can be made again from them.
+type Result struct {
+	Task     *plan.Task
+	Steps    []StepResult
+	Outcome  fleet.Outcome
+	Flaw     fleet.Outcome // failed or stale when something is wrong besides the steps
+	ID       fleet.ID      // the endpoint's id, as far as it is known
+	Verified bool          // a listing made after the run shows what was wanted
+	Err      error         // why it is not done
+	Code     string        // the platform's code of the last call
+	Attempts int           // requests that left this machine for it
+	Started  time.Time
+	Duration time.Duration // from the first call to the end of the last
+
+	calls []fleet.Call  // that its steps take
+	done  int           // calls that are done
+	last  fleet.Outcome // of the call after those, as far as it was tried
+	tries int           // attempts of that call
+	open  bool          // nobody knows whether that call was applied
+	sent  time.Time     // when its request was written, at the latest
+	loose int           // intents without an outcome
+}
+
+// planned is the result of a task before anything was done.
+func planned(t *plan.Task, abilities fleet.Abilities) Result {
+	r := Result{Task: t}
+	if t.Before != nil {
+		r.ID = t.Before.ID
+	}
+	for _, s := range t.Steps {
+		r.Steps = append(r.Steps, StepResult{Action: s.Action})
+	}
+	if len(t.Steps) > 0 {
+		r.calls = abilities.Calls(t.Changes())
+	}
+	r.sum()
+	return r
+}
+
+// sum makes the outcome of the task from its steps, its flaw and its refusals.
+func (r *Result) sum() {
+	out := fleet.Unchanged
+	for _, s := range r.Steps {
+		out = fleet.Worse(out, s.Outcome)
+	}
+	if len(r.Task.Refused) > 0 {
+		out = fleet.Worse(out, fleet.Refused)
+	}
+	if r.Flaw != fleet.NotAttempted {
+		out = fleet.Worse(out, r.Flaw)
+	}
+	r.Outcome = out
+	if r.Outcome == fleet.Refused && r.Err == nil {
+		r.Err = errors.Join(refusals(r.Task)...)
+	}
+}
+
+func refusals(t *plan.Task) []error {
+	var errs []error
+	for _, text := range t.Refused {
+		errs = append(errs, errors.New(text))
+	}
+	return errs
+}
+
+// intent books that a request is about to leave. Until more is known, the steps
+// that it covers are unknown.
+func (r *Result) intent(i journal.Intent, written time.Time) {
+	r.tries, r.open, r.sent, r.last = i.Attempt, true, written, fleet.Unknown
+	r.loose++
+	r.book(i.Call, fleet.Unknown)
+}
+
+// outcome books what came of a call.
+func (r *Result) outcome(o journal.Outcome) {
+	if r.Started.IsZero() {
+		r.Started = o.Started
+	}
+	if !o.Started.IsZero() {
+		r.Duration = o.Started.Add(o.Took).Sub(r.Started)
+	}
+	r.Attempts += o.Sends
+	r.loose = 0
+	r.open, r.last = o.Outcome == fleet.Unknown, o.Outcome
+	if o.Code != "" {
+		r.Code = o.Code
+	}
+	if o.ID != "" {
+		r.ID = o.ID
+	}
+	if o.Outcome == fleet.NotAttempted {
+		r.tries = o.Attempt - 1 // it was not executed, which is no attempt
+	}
+	if o.Outcome == fleet.Done {
+		r.Err = nil
+	}
+	r.book(o.Call, o.Outcome)
+	r.explain(o.Err)
+	r.sum()
+}
+
+// book notes what came of a call on the steps that it covers. A step that takes
+// several calls is unknown once it is done in part: it is neither done nor proved
+// not applied.
+func (r *Result) book(call int, outcome fleet.Outcome) {
+	c := r.calls[call]
+	for i := c.First; i < c.End; i++ {
+		before := call > 0 && r.calls[call-1].End > i
+		after := call+1 < len(r.calls) && r.calls[call+1].First <= i
+		switch {
+		case outcome == fleet.Done && after, outcome != fleet.Done && before:
+			r.Steps[i].Outcome = fleet.Unknown
+		default:
+			r.Steps[i].Outcome = outcome
+		}
+	}
+	if outcome == fleet.Done {
+		r.advance(call + 1)
+	}
+}
+
+// advance notes how many calls are done.
+func (r *Result) advance(done int) { r.done, r.tries, r.last = done, 0, fleet.NotAttempted }
+
+// finding books how the task was found to stand.
+func (r *Result) finding(f journal.Finding) {
+	for i, o := range f.Steps {
+		r.Steps[i].Outcome = o
+	}
+	r.Attempts += r.loose
+	r.loose = 0
+	r.Flaw = f.Flaw
+	if f.ID != "" {
+		r.ID = f.ID
+	}
+	for r.done < len(r.calls) && r.pending() == fleet.Done {
+		r.advance(r.done + 1)
+	}
+	switch o := r.pending(); {
+	case o != fleet.Unknown:
+		r.last, r.open = o, false
+	case slices.Contains(f.Steps, fleet.Stale): // behind a step that is done in part
+		r.last = fleet.Stale
+	}
+	r.Err = nil
+	r.explain(f.Err)
+	r.sum()
+}
+
+// pending is the outcome of the steps of the call that comes next.
+func (r *Result) pending() fleet.Outcome {
+	out := fleet.Done
+	if r.done < len(r.calls) {
+		for i := r.calls[r.done].First; i < r.calls[r.done].End; i++ {
+			out = fleet.Worse(out, r.Steps[i].Outcome)
+		}
+	}
+	return out
+}
+
+// End books that a listing after the run shows all that is done or unchanged.
+func (r *Result) End(e journal.End) {
+	r.Verified = e.Verified && (r.Outcome == fleet.Done || r.Outcome == fleet.Unchanged)
+}
+
+// explain keeps why the task is not done. The text is kept as a journal keeps
+// it.
+func (r *Result) explain(text string) {
+	if text != "" {
+		r.Err = errors.New(strings.ToValidUTF8(text, "�"))
+	}
+}
+
+// stands is the finding of how the task stands now.
+func (r *Result) stands(task int) journal.Finding {
+	f := journal.Finding{Task: task, Flaw: r.Flaw, ID: r.ID}
+	for _, s := range r.Steps {
+		f.Steps = append(f.Steps, s.Outcome)
+	}
+	if r.Err != nil {
+		f.Err = r.Err.Error()
+	}
+	return f
+}
+
+// goesOn says whether the task has calls that may still be made: none of those
+// that failed, and none behind them.
+func (r *Result) goesOn() bool {
+	return r.done < len(r.calls) && r.last == fleet.NotAttempted && r.Flaw == fleet.NotAttempted
+}
+
+// Finished says whether nothing of the task is left to be done or to be found
+// out by this run.
+func (r *Result) Finished() bool { return !r.open && !r.goesOn() }
+
+// Open says whether nobody knows what the last call of the task did.
+func (r *Result) Open() bool { return r.open }
+
+// Begun says whether a call of the task was ever made.
+func (r *Result) Begun() bool { return r.done > 0 || r.tries > 0 }

@@ -1,0 +1,422 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/crashfs"
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
+	"sftctl/pkg/oracle"
+	"sftctl/pkg/pace"
+	"sftctl/pkg/plan"
+	"sftctl/pkg/platform"
+	"sftctl/pkg/report"
+	"sftctl/pkg/simulator"
+	"sftctl/pkg/wire"
+)
+
+var (
+	schedules = flag.Int("schedules", 300, "random schedules of the reliability battery")
+	seedFrom  = flag.Int("seed", 1, "the first of them")
+	showLog   = flag.String("show", "", "of a schedule that breaks something, show the requests and journal lines with this text")
+)
+
+// machine is a computer with a disk that can crash, and what is kept of it for
+// the judge.
+type machine struct {
+	sim     *simulator.Simulator
+	disk    *crashfs.Disk
+	world   *schedule
+	runs    []oracle.Run
+	reports map[string][]byte // what each run last reported
+	shares  shares
+	problem []string
+}
+
+// process is one run of the program on a machine.
+type process struct {
+	*session
+	cancel  context.CancelFunc
+	crashed chan struct{}
+	run     *report.Run
+	results []byte
+}
+
+var errKilled = errors.New("the process was killed")
+
+// lostConnections carries requests until the process is killed.
+type lostConnections struct {
+	sim     *simulator.Simulator
+	crashed chan struct{}
+}
+
+func (l lostConnections) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-l.crashed:
+		return nil, errKilled
+	default:
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	type answer struct {
+		response *http.Response
+		err      error
+	}
+	came := make(chan answer, 1)
+	go func() {
+		response, err := l.sim.RoundTrip(r.WithContext(ctx))
+		came <- answer{response, err}
+		cancel()
+	}()
+	select {
+	case a := <-came:
+		return a.response, a.err
+	case <-l.crashed:
+		cancel()
+		return nil, errKilled
+	}
+}
+
+// start begins a process.
+func (m *machine) start() (context.Context, *process) {
+	ctx, cancel := context.WithTimeout(context.Background(), longestRun)
+	p := &process{cancel: cancel, crashed: make(chan struct{})}
+	purse := pace.New(m.world.rate)
+	client, err := platform.New(platform.Options{BaseURL: "https://test.invalid", Username: "ann", Password: platform.NewSecret("pw"),
+		Dialect: wire.EndpointInfo{}, Purse: purse, Parallel: m.world.workers, Transport: lostConnections{m.sim, p.crashed}})
+	if err != nil {
+		panic(err)
+	}
+	p.session = &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, workers: m.world.workers, rate: m.world.rate,
+		clock: virtualClock, settling: apply.Settling{Window: apply.DefaultWindow, Rate: m.world.rate, Patience: time.Hour}, close: func() error { return nil }}
+	p.deliver = func(_ Env, _ string, run *report.Run) error {
+		var out bytes.Buffer
+		err := run.WriteResults(&out)
+		p.run, p.results = run, out.Bytes()
+		return err
+	}
+	return ctx, p
+}
+
+// longestRun is how long a command may take in virtual time before it counts as
+// one that does not end.
+const longestRun = 48 * time.Hour
+
+var batteryEnv = Env{Stdout: io.Discard, Stderr: io.Discard}
+
+// command runs a command in a process, and crashes the machine meanwhile if it
+// is told to. It reports the exit code, -1 after a crash.
+func (m *machine) command(name string, planned crash) int {
+	ctx, p := m.start()
+	defer p.cancel()
+	kill := sync.OnceFunc(func() { close(p.crashed); p.cancel() })
+	var timer *time.Timer
+	switch {
+	case planned.ops > 0:
+		m.disk.CrashAt(planned.ops, kill)
+	case planned.after > 0:
+		timer = time.AfterFunc(planned.after, func() { m.disk.Crash(); kill() })
+		m.disk.CrashAt(0, kill)
+	}
+	run := oracle.Run{Command: name, Began: time.Now(), Planned: -1}
+	err := p.open(m.disk)
+	if err == nil {
+		err = m.dispatch(ctx, p, name, &run)
+	}
+	if timer != nil {
+		timer.Stop()
+	}
+	run.Ended = time.Now()
+	if m.disk.Dead() {
+		run.Crashed = true
+		m.reboot(planned)
+		m.keep(&run, p)
+		return -1
+	}
+	m.disk.CrashAt(0, nil)
+	run.Exit, run.Results = exitCode(ctx, err), p.results
+	if ctx.Err() != nil {
+		m.fail("I19", "%s did not end within %s", name, longestRun)
+	}
+	m.keep(&run, p)
+	m.rebuilt(p)
+	return run.Exit
+}
+
+func (m *machine) reboot(planned crash) {
+	m.disk.Reboot(planned.power, m.world.seed)
+	m.shares.crash = true
+	time.Sleep(planned.down)
+}
+
+func (p *process) open(disk *crashfs.Disk) (err error) {
+	if p.store, err = journal.NewStore("state", disk, p.clock); err == nil {
+		err = p.store.Tidy()
+	}
+	return err
+}
+
+func (m *machine) dispatch(ctx context.Context, p *process, name string, run *oracle.Run) error {
+	want := m.world.fleet()
+	switch name {
+	case "apply":
+		o := applyOptions{yes: true, maxAge: time.Hour}
+		o.limits = plan.Unlimited
+		return p.apply(ctx, batteryEnv, o, want, nil, apply.Halt{})
+	case "resume":
+		id, err := p.choose(nil)
+		if err != nil {
+			return err
+		}
+		if id == "" { // nothing was begun yet
+			run.Command = "apply"
+			return m.dispatch(ctx, p, "apply", run)
+		}
+		return p.resume(ctx, batteryEnv, id, work{})
+	}
+	doubts, err := p.doubts()
+	if err != nil {
+		return err
+	}
+	made, _, err := p.planFiles(ctx, batteryEnv, want, plan.Unlimited, doubts)
+	if err == nil {
+		run.Planned = made.Counts.Calls
+	}
+	return err
+}
+
+// keep adds a command to the evidence, with the journal that it wrote.
+func (m *machine) keep(run *oracle.Run, p *process) {
+	id := ""
+	if p.run != nil {
+		id = p.run.ID
+	} else if runs, err := p.storeOn(m.disk).Runs(); err == nil && len(runs) > 0 && run.Command != "plan" {
+		id = runs[len(runs)-1]
+	}
+	if id != "" {
+		run.Journal, _ = m.disk.ReadFile(path.Join("state", "runs", id, "journal"))
+	}
+	m.runs = append(m.runs, *run)
+	if histories, err := p.storeOn(m.disk).Histories(); err != nil {
+		m.fail("I15", "after %s: %v", run.Command, err)
+	} else {
+		for _, h := range histories {
+			m.shares.unknown = m.shares.unknown || len(h.Open()) > 0
+		}
+	}
+}
+
+func (p *process) storeOn(disk *crashfs.Disk) *journal.Store {
+	store, _ := journal.NewStore("state", disk, virtualClock)
+	return store
+}
+
+// rebuilt holds the report against the one made again from the journal alone.
+func (m *machine) rebuilt(p *process) {
+	if p.run == nil {
+		return
+	}
+	m.shares.unknown = m.shares.unknown || p.run.Settles > 0
+	h, err := p.storeOn(m.disk).History(p.run.ID)
+	if err != nil {
+		m.fail("I15", "%v", err)
+		return
+	}
+	for range 2 {
+		old, err := recall(p.storeOn(m.disk), h, virtualClock())
+		if err != nil {
+			m.fail("I15", "%v", err)
+			return
+		}
+		var again bytes.Buffer
+		_ = old.report().WriteResults(&again)
+		if !bytes.Equal(again.Bytes(), p.results) {
+			m.fail("I15", "the results made again from the journal are others:\n%s\nand were:\n%s", again.Bytes(), p.results)
+		}
+	}
+}
+
+func (m *machine) fail(invariant, format string, args ...any) {
+	m.problem = append(m.problem, invariant+": "+fmt.Sprintf(format, args...))
+}
+
+// shares are what schedules are about.
+type shares struct{ unknown, crash, swap, orphan bool }
+
+// play lets a schedule happen and returns the invariants that it broke.
+func (w *schedule) play() (violations []string, s shares) {
+	m := &machine{sim: w.simulator(), disk: crashfs.New(), world: w}
+	m.shares.swap, m.shares.orphan = w.has(swapped), w.orphans != fleet.OrphansIgnore && w.strays > 0
+	before, bills := m.sim.Endpoints(), m.sim.Bills()
+	w.meddle(m.sim)
+	m.scenario()
+	time.Sleep(10 * time.Minute) // for what is still to be applied
+	m.problem = append(m.problem, m.judge(before, bills)...)
+	if len(m.problem) > 0 && *showLog != "" {
+		m.problem = append(m.problem, m.lines(*showLog)...)
+	}
+	return m.problem, m.shares
+}
+
+// lines are what there is to see of something, for a person.
+func (m *machine) lines(text string) []string {
+	var log bytes.Buffer
+	_ = m.sim.WriteLog(&log)
+	all := log.String()
+	for i, run := range m.runs {
+		all += fmt.Sprintf("%s run %d: %s, exit %d, crashed %t, until %s\n%s%s", text, i, run.Command, run.Exit, run.Crashed, run.Ended.UTC().Format(time.TimeOnly), run.Results, run.Journal)
+	}
+	return slices.DeleteFunc(strings.Split(all, "\n"), func(line string) bool { return !strings.Contains(line, text) })
+}
+
+// scenario is what an operator does: apply, go on after each crash, plan; then,
+// once the platform is well again, finish and plan.
+func (m *machine) scenario() {
+	next := "apply"
+	for _, planned := range m.world.crashes {
+		if m.command(next, planned) >= 0 {
+			break
+		}
+		next = planned.next
+	}
+	if len(m.runs) == 0 || m.runs[len(m.runs)-1].Crashed {
+		m.command(next, crash{})
+	}
+	m.command("plan", crash{})
+	m.sim.Heal()
+	m.world.left = true
+	m.heal()
+}
+
+// heal expects that two runs on a platform that is well leave nothing to do, and
+// nothing unknown.
+func (m *machine) heal() {
+	began := time.Now()
+	m.command("resume", crash{})
+	m.settled("resume", began)
+	m.command("apply", crash{})
+	m.settled("apply", began)
+	m.command("plan", crash{})
+	if left := m.runs[len(m.runs)-1]; left.Planned != 0 {
+		m.fail("I16", "after two runs on a platform that is well, %d calls are planned", left.Planned)
+	}
+}
+
+func (m *machine) settled(command string, began time.Time) {
+	p := &process{}
+	histories, _ := p.storeOn(m.disk).Histories()
+	for _, h := range histories {
+		for _, open := range h.Open() {
+			m.fail("I18", "after %s on a platform that is well, %s of %s in run %s is unknown", command, open.Action, open.Name, h.Run)
+		}
+	}
+	most := 2*apply.DefaultWindow + time.Minute + m.world.slack()
+	if slices.Contains(m.world.effects, simulator.LyingSuccess) {
+		most += apply.DefaultWindow // what was acknowledged and does not show is looked for after what is unknown
+	}
+	if took := time.Since(began); command == "resume" && len(m.world.touched) == 0 && took > most {
+		m.fail("I18", "settling on a platform that is well took %s, and at most %s is allowed", took, most)
+	}
+}
+
+// judge asks the oracle.
+func (m *machine) judge(before []fleet.Endpoint, bills map[fleet.ID]int) []string {
+	var log bytes.Buffer
+	_ = m.sim.WriteLog(&log)
+	counted := map[string]int{}
+	for id, n := range m.sim.Bills() {
+		counted[string(id)] = n - bills[id]
+	}
+	e := oracle.Evidence{Before: endpoints(before), Rows: m.world.rows(), Orphans: m.world.orphans.String(), Scope: "m-", Protect: []string{guarded0},
+		Foreign: m.world.touched, Settle: apply.DefaultWindow, Log: log.Bytes(), Live: endpoints(m.sim.Endpoints()), Bills: counted, Runs: m.runs}
+	var found []string
+	for _, v := range oracle.Check(e) {
+		found = append(found, v.String())
+	}
+	return found
+}
+
+func endpoints(found []fleet.Endpoint) []oracle.Endpoint {
+	out := make([]oracle.Endpoint, len(found))
+	for i, e := range found {
+		out[i] = oracle.Endpoint{ID: string(e.ID), Name: e.Name, PlanID: string(e.PlanID), ServiceProfileID: string(e.ServiceProfileID),
+			APNGroupID: string(e.APNGroupID), SIMProductID: string(e.SIMProductID), ICCID: string(e.ICCID), Status: string(e.Status)}
+	}
+	return out
+}
+
+// trial plays a schedule in a bubble of virtual time.
+func trial(t *testing.T, w *schedule) (violations []string, s shares) {
+	synctest.Test(t, func(*testing.T) { violations, s = w.play() })
+	return violations, s
+}
+
+// Whatever goes wrong, and whenever the machine is killed: nothing is done
+// twice, nothing is lost, every row is accounted for truthfully.
+func TestBattery(t *testing.T) {
+	var mu sync.Mutex
+	total := map[string]int{}
+	began := time.Now()
+	t.Run("schedules", func(t *testing.T) {
+		for worker := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(worker), func(t *testing.T) {
+				t.Parallel()
+				for i := worker; i < *schedules && !t.Failed(); i += runtime.GOMAXPROCS(0) {
+					w := draw(*seedFrom + i)
+					violations, s := trial(t, w)
+					if len(violations) > 0 {
+						t.Errorf("schedule %d (replay it with -seed %d -schedules 1): %s\n%s", w.seed, w.seed, w, strings.Join(violations, "\n"))
+					}
+					mu.Lock()
+					total["schedules"]++
+					s.count(total)
+					mu.Unlock()
+				}
+			})
+		}
+	})
+	took := time.Since(began).Seconds()
+	for _, what := range slices.Sorted(maps.Keys(total)) {
+		t.Logf("%-9s %6d (%3d %%)", what, total[what], 100*total[what]/max(total["schedules"], 1))
+	}
+	t.Logf("%.0f schedules per second", float64(total["schedules"])/took)
+	if n := total["schedules"]; n >= 100 {
+		for _, what := range []string{"unknown", "crash", "swap", "orphan"} {
+			if total[what]*100 < 30*n {
+				t.Errorf("only %d of %d schedules have: %s", total[what], n, what)
+			}
+		}
+	}
+}
+
+func (s shares) count(total map[string]int) {
+	for what, is := range map[string]bool{"unknown": s.unknown, "crash": s.crash, "swap": s.swap, "orphan": s.orphan} {
+		if is {
+			total[what]++
+		}
+	}
+}
+
+// draw makes the schedule of a number.
+func draw(seed int) *schedule {
+	w := rapid.Custom(drawSchedule).Example(seed)
+	w.seed = uint64(seed)
+	return w
+}

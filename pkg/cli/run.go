@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
+	"sftctl/pkg/journal"
+	"sftctl/pkg/plan"
+	"sftctl/pkg/report"
+)
+
+// runOptions are those of every command that does a plan.
+type runOptions struct {
+	reports     string
+	haltAfter   string
+	maxDuration time.Duration
+}
+
+func (o *runOptions) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.reports, "reports", "reports", "`DIR` where runs report")
+	f.StringVar(&o.haltAfter, "halt-after", "5%", "begin nothing new when more than this `PERCENT` of the finished endpoints failed, and at least 20 (0: never)")
+	f.DurationVar(&o.maxDuration, "max-duration", 0, "begin nothing new after this time (0: never)")
+}
+
+// leastFailed is how many endpoints must fail before a share of them says
+// something.
+const leastFailed = 20
+
+func (o *runOptions) halt() (apply.Halt, error) {
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(o.haltAfter, "%"), 64)
+	if err != nil || !(percent >= 0 && percent <= 100) {
+		return apply.Halt{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--halt-after: got %s, want a percentage such as 5%%", fleet.Quote(o.haltAfter)))
+	}
+	if o.maxDuration < 0 {
+		return apply.Halt{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--max-duration: got %s, want a time such as 6h, or 0", o.maxDuration))
+	}
+	return apply.Halt{Percent: percent, Least: leastFailed, After: o.maxDuration}, nil
+}
+
+// work is what a command has to do: a plan as far as it is not done, and what it
+// rests on.
+type work struct {
+	plan    *plan.Plan
+	results []apply.Result
+	want    *fleet.Fleet
+	look    look
+	stale   map[int]string
+	known   func(fleet.ID) bool
+	journal *journal.Journal
+	history *journal.History // of a run that goes on; nil for a new one
+	halt    apply.Halt
+	reports string
+}
+
+// begin journals a new run.
+func (s *session) begin(command string, w *work) (*report.Run, error) {
+	run := &report.Run{ID: newID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
+	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: w.plan.Inputs, At: run.Started}
+	var err error
+	w.journal, err = s.store.Create(h, s.opened(command), w.plan.Write)
+	return run, err
+}
+
+// execute does the work and says what came of it. The error is what the exit
+// code follows from; everything has been written and printed by then.
+func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run) error {
+	s.run(ctx, env, w, run)
+	s.check(ctx, env, w, run)
+	outcome := errors.Join(runError(run), w.journal.Err())
+	run.Exit = exitCode(ctx, outcome)
+	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: text(run.Cut), Doubt: text(run.Doubt), Reads: s.reads(), Settles: s.settles}
+	kept := errors.Join(w.journal.End(end), w.journal.Close())
+	for i := range run.Results {
+		run.Results[i].End(end)
+	}
+	// What was simulated is kept before anything is printed: a pipe may break.
+	return errors.Join(outcome, kept, s.close(), s.deliver(env, w.reports, run))
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// run does what is left of a plan.
+func (s *session) run(ctx context.Context, env Env, w *work, run *report.Run) {
+	progress := watch(env, left(w))
+	quiet := context.AfterFunc(ctx, func() {
+		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
+	})
+	defer quiet()
+	effort, err := apply.Run(ctx, w.plan, w.results, s.client, s.options(w, progress))
+	s.settles += effort.Settles
+	run.Results, run.Cut = w.results, err
+	progress.stop()
+}
+
+// left is how many tasks are still to be done.
+func left(w *work) int {
+	n := 0
+	for i := range w.results {
+		if _, stale := w.stale[i]; !w.results[i].Finished() && !stale {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *session) options(w *work, p *progress) apply.Options {
+	return apply.Options{Workers: s.workers, Progress: p.completed, Stale: w.stale, Known: w.known, Journal: w.journal, Settling: s.settling, Halt: w.halt}
+}
+
+// check holds the results against what the platform shows after the run, for
+// which the account is listed again where something was sent.
+func (s *session) check(ctx context.Context, env Env, w *work, run *report.Run) {
+	run.Doubt = s.confirm(ctx, env, w)
+	run.Ended = time.Now().UTC()
+	run.Reads, run.Settles = s.reads(), s.settles
+	if w.history != nil {
+		reads, settles := w.history.Effort()
+		run.Reads, run.Settles = run.Reads+reads, run.Settles+settles
+	}
+}
+
+func (s *session) confirm(ctx context.Context, env Env, w *work) error {
+	if ctx.Err() != nil {
+		return errors.New("the run was stopped before its results could be verified")
+	}
+	look := s.looker(env, w)
+	if s.mutations() == 0 && w.history == nil {
+		look = func(context.Context) (*plan.Plan, *inventory.Inventory, error) {
+			after, err := s.build(w.want, w.look, w.plan.Limits, nil)
+			return after, w.look.have, err
+		}
+	}
+	return apply.Confirm(ctx, w.plan, w.results, look, apply.Options{Journal: w.journal, Settling: s.settling})
+}
+
+// looker lists what is live, and plans the run's files on it.
+func (s *session) looker(env Env, w *work) apply.Look {
+	return func(ctx context.Context) (*plan.Plan, *inventory.Inventory, error) {
+		hint(env, "reading what is live after the run …")
+		l := w.look
+		have, err := s.list(ctx, w.want)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the results could not be verified: %w", err)
+		}
+		l.have = have
+		after, err := s.build(w.want, l, w.plan.Limits, nil)
+		return after, have, err
+	}
+}
+
+// deliver writes the reports and prints the summary. Nobody reading it any more
+// is no failure of a run.
+func deliver(env Env, reports string, run *report.Run) error {
+	failed := writeReports(reports, run)
+	if failed == nil {
+		say(env.Stderr, "reported in %s", filepath.Join(reports, run.ID))
+	}
+	printed := run.WriteText(env.Stdout)
+	if errors.Is(printed, syscall.EPIPE) {
+		printed = nil
+	}
+	return errors.Join(failed, fleet.Kind(fleet.ErrIO, printed))
+}
+
+// writeReports writes the files of a run into a folder of its own.
+func writeReports(reports string, run *report.Run) error {
+	files := run.Files()
+	for _, name := range sortedKeys(files) {
+		if err := writeFile(filepath.Join(reports, run.ID, name), files[name]); err != nil {
+			return fmt.Errorf("%w (sftctl runs show %s --reports DIR writes the reports again)", err, run.ID)
+		}
+	}
+	return nil
+}
+
+// settlingOf says how the flags want unknown calls to be settled.
+func (c *connection) settlingOf() apply.Settling {
+	return apply.Settling{Window: c.settle, Rate: c.rate, Patience: c.maxOutage, Unpaged: c.listing == "unpaged"}
+}
+
+// shortSettle refuses a window in which a call may still be applied, unless the
+// platform is a simulated one.
+func (s *session) shortSettle() error {
+	if s.settling.Window >= apply.DefaultWindow || !s.real() {
+		return nil
+	}
+	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--settle: got %s, want at least %s: the platform may work for 180 s on a call that was given up", s.settling.Window, apply.DefaultWindow))
+}

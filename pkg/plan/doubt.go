@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"slices"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
+)
+
+// Doubt is a call of an earlier run of which nobody knows whether it was applied,
+// or will be. What it is about is left alone until that is settled.
+type Doubt struct {
+	Run    string
+	Action fleet.Action
+	ID     fleet.ID // empty for a create
+	Name   string
+	ICCID  fleet.ICCID
+}
+
+// block refuses the tasks that a doubt is about: by id, name or card.
+func (b *builder) block(tasks []Task) {
+	var doubts []Doubt
+	for _, d := range b.opts.Doubts {
+		if !d.shown(b.have) {
+			doubts = append(doubts, d)
+		}
+	}
+	if len(doubts) == 0 {
+		return
+	}
+	for i := range tasks {
+		for _, d := range doubts {
+			if t := &tasks[i]; d.about(t) && !d.moot(t) {
+				t.Steps = nil
+				t.Refused = []string{d.String()}
+			}
+		}
+	}
+}
+
+// String says what a person can do about the doubt.
+func (d Doubt) String() string {
+	return "run " + d.Run + " sent " + d.Action.String() + " for it, and nobody knows yet whether that was applied; sftctl resume " + d.Run + " settles it"
+}
+
+// shown says whether a listing shows that the call was applied. That a listing
+// does not show it proves nothing.
+func (d Doubt) shown(have *inventory.Inventory) bool {
+	if d.Action == fleet.Create {
+		live, others := have.ByName(d.Name)
+		return live != nil && len(others) == 0
+	}
+	live, there := have.ByID(d.ID)
+	switch d.Action {
+	case fleet.Delete:
+		return !there
+	case fleet.Link:
+		return there && d.ICCID != "" && live.ICCID.Equal(d.ICCID)
+	case fleet.Delink:
+		return there && live.Reported.Has(fleet.FieldICCID) && live.ICCID == ""
+	case fleet.Suspend:
+		return there && live.Status == fleet.StatusSuspended
+	}
+	return false // an activation may be that of before a swap, and a value may be anything
+}
+
+func (d Doubt) about(t *Task) bool {
+	names, cards := []string{}, []fleet.ICCID{}
+	if s := t.Spec; s != nil {
+		names, cards = append(names, s.Name, s.PreviousName), append(cards, s.ICCID)
+	}
+	if e := t.Before; e != nil {
+		names, cards = append(names, e.Name), append(cards, e.ICCID)
+	}
+	return d.ID != "" && t.Before != nil && t.Before.ID == d.ID ||
+		d.Name != "" && slices.ContainsFunc(names, func(n string) bool { return n != "" && fleet.NameKey(n) == fleet.NameKey(d.Name) }) ||
+		d.ICCID != "" && slices.ContainsFunc(cards, d.ICCID.Equal)
+}
+
+// moot says whether the task's endpoint is as the call would have made it.
+func (d Doubt) moot(t *Task) bool {
+	switch d.Action {
+	case fleet.Modify:
+		return t.Before != nil && len(t.Steps) == 0 && len(t.Refused) == 0
+	case fleet.Activate, fleet.Resume:
+		return t.Before != nil && t.Before.ID == d.ID && t.Before.Status == fleet.StatusActive && (d.ICCID == "" || t.Before.ICCID.Equal(d.ICCID))
+	}
+	return false
+}
