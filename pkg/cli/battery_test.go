@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,14 +11,17 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/spf13/pflag"
 	"pgregory.net/rapid"
 
 	"sftctl/pkg/apply"
@@ -45,8 +49,9 @@ type machine struct {
 	sim     *simulator.Simulator
 	disk    *crashfs.Disk
 	world   *schedule
+	slots   *pace.Slots // nil where nothing is paced
+	saved   []byte      // a plan file
 	runs    []oracle.Run
-	reports map[string][]byte // what each run last reported
 	shares  shares
 	problem []string
 }
@@ -54,7 +59,7 @@ type machine struct {
 // process is one run of the program on a machine.
 type process struct {
 	*session
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	crashed chan struct{}
 	run     *report.Run
 	results []byte
@@ -96,9 +101,9 @@ func (l lostConnections) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // start begins a process.
 func (m *machine) start() (context.Context, *process) {
-	ctx, cancel := context.WithTimeout(context.Background(), longestRun)
+	ctx, cancel := context.WithCancelCause(context.Background())
 	p := &process{cancel: cancel, crashed: make(chan struct{})}
-	purse := pace.New(m.world.rate)
+	purse := pace.NewShared(m.world.rate, m.slots)
 	client, err := platform.New(platform.Options{BaseURL: "https://test.invalid", Username: "ann", Password: platform.NewSecret("pw"),
 		Dialect: wire.EndpointInfo{}, Purse: purse, Parallel: m.world.workers, Transport: lostConnections{m.sim, p.crashed}})
 	if err != nil {
@@ -121,27 +126,18 @@ const longestRun = 48 * time.Hour
 
 var batteryEnv = Env{Stdout: io.Discard, Stderr: io.Discard}
 
-// command runs a command in a process, and crashes the machine meanwhile if it
-// is told to. It reports the exit code, -1 after a crash.
+// command runs a command in a process, and lets happen to it meanwhile what is
+// planned. It reports the exit code, -1 after a crash.
 func (m *machine) command(name string, planned crash) int {
 	ctx, p := m.start()
-	defer p.cancel()
-	kill := sync.OnceFunc(func() { close(p.crashed); p.cancel() })
-	var timer *time.Timer
-	switch {
-	case planned.ops > 0:
-		m.disk.CrashAt(planned.ops, kill)
-	case planned.after > 0:
-		timer = time.AfterFunc(planned.after, func() { m.disk.Crash(); kill() })
-		m.disk.CrashAt(0, kill)
-	}
+	defer p.cancel(nil)
+	late := time.AfterFunc(longestRun, func() { p.cancel(errEndless) })
+	defer late.Stop()
+	defer m.endanger(p, planned).Stop()
 	run := oracle.Run{Command: name, Began: time.Now(), Planned: -1}
 	err := p.open(m.disk)
 	if err == nil {
 		err = m.dispatch(ctx, p, name, &run)
-	}
-	if timer != nil {
-		timer.Stop()
 	}
 	run.Ended = time.Now()
 	if m.disk.Dead() {
@@ -151,13 +147,44 @@ func (m *machine) command(name string, planned crash) int {
 		return -1
 	}
 	m.disk.CrashAt(0, nil)
+	m.disk.FailWith(nil)
 	run.Exit, run.Results = exitCode(ctx, err), p.results
-	if ctx.Err() != nil {
+	if errors.Is(context.Cause(ctx), errEndless) {
 		m.fail("I19", "%s did not end within %s", name, longestRun)
 	}
+	if planned.broken != nil && run.Exit == 74 { // the disk is mended by a restart
+		m.reboot(planned)
+	}
 	m.keep(&run, p)
-	m.rebuilt(p)
+	if run.Exit != 74 {
+		m.rebuilt(p)
+	}
 	return run.Exit
+}
+
+var errEndless = errors.New("the command does not end")
+
+// endanger arranges for what is planned to happen.
+func (m *machine) endanger(p *process, planned crash) *time.Timer {
+	kill := sync.OnceFunc(func() { close(p.crashed); p.cancel(errKilled) })
+	switch {
+	case planned.broken != nil:
+		first := m.disk.Ops() + planned.ops
+		m.disk.FailWith(func(op crashfs.Op) error {
+			if op.N == first || op.N > first && planned.forGood {
+				return planned.broken
+			}
+			return nil
+		})
+	case planned.ops > 0:
+		m.disk.CrashAt(planned.ops, kill)
+	case planned.signal:
+		return time.AfterFunc(planned.after, func() { p.cancel(&interrupted{syscall.SIGINT}) })
+	case planned.after > 0:
+		m.disk.CrashAt(1<<40, kill)
+		return time.AfterFunc(planned.after, m.disk.Crash)
+	}
+	return time.NewTimer(0)
 }
 
 func (m *machine) reboot(planned crash) {
@@ -177,9 +204,14 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 	want := m.world.fleet()
 	switch name {
 	case "apply":
-		o := applyOptions{yes: true, maxAge: time.Hour}
-		o.limits = plan.Unlimited
-		return p.apply(ctx, batteryEnv, o, want, nil, apply.Halt{})
+		return p.apply(ctx, batteryEnv, yes(), want, nil, apply.Halt{})
+	case "apply PLAN":
+		run.Command = "apply"
+		saved, err := plan.Read(bytes.NewReader(m.saved))
+		if err != nil {
+			return err
+		}
+		return p.apply(ctx, batteryEnv, yes(), saved.Fleet(), saved, apply.Halt{})
 	case "resume":
 		id, err := p.choose(nil)
 		if err != nil {
@@ -196,10 +228,21 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 		return err
 	}
 	made, _, err := p.planFiles(ctx, batteryEnv, want, plan.Unlimited, doubts)
-	if err == nil {
-		run.Planned = made.Counts.Calls
+	if err != nil {
+		return err
 	}
+	run.Planned = made.Counts.Calls
+	var file bytes.Buffer
+	err = made.Write(&file)
+	m.saved = file.Bytes()
 	return err
+}
+
+// yes are the options of somebody who approves of everything.
+func yes() applyOptions {
+	o := applyOptions{yes: true, maxAge: time.Hour}
+	o.limits, o.flags = plan.Unlimited, pflag.NewFlagSet("", pflag.ContinueOnError)
+	return o
 }
 
 // keep adds a command to the evidence, with the journal that it wrote.
@@ -261,8 +304,8 @@ func (m *machine) fail(invariant, format string, args ...any) {
 type shares struct{ unknown, crash, swap, orphan bool }
 
 // play lets a schedule happen and returns the invariants that it broke.
-func (w *schedule) play() (violations []string, s shares) {
-	m := &machine{sim: w.simulator(), disk: crashfs.New(), world: w}
+func (w *schedule) play(slots *pace.Slots) (violations []string, s shares) {
+	m := &machine{sim: w.simulator(), disk: crashfs.New(), world: w, slots: slots}
 	m.shares.swap, m.shares.orphan = w.has(swapped), w.orphans != fleet.OrphansIgnore && w.strays > 0
 	before, bills := m.sim.Endpoints(), m.sim.Bills()
 	w.meddle(m.sim)
@@ -272,7 +315,27 @@ func (w *schedule) play() (violations []string, s shares) {
 	if len(m.problem) > 0 && *showLog != "" {
 		m.problem = append(m.problem, m.lines(*showLog)...)
 	}
+	w.trace = m.tracing()
 	return m.problem, m.shares
+}
+
+// tracing is all that happened to each row, and what was said of it: what must
+// be the same whenever the schedule is played.
+func (m *machine) tracing() []string {
+	var trace []string
+	for _, e := range m.sim.Log() {
+		if e.Op.Mutates() {
+			trace = append(trace, fmt.Sprint(e.Row, " ", e.Op, " ", e.Attempt, " ", e.Effect, " ", e.Applied))
+		}
+	}
+	slices.Sort(trace)
+	for i, run := range m.runs {
+		rows, _ := csv.NewReader(bytes.NewReader(run.Results)).ReadAll()
+		for _, row := range rows {
+			trace = append(trace, fmt.Sprint(i, run.Command, run.Exit, row[0], row[10:12]))
+		}
+	}
+	return trace
 }
 
 // lines are what there is to see of something, for a person.
@@ -286,23 +349,40 @@ func (m *machine) lines(text string) []string {
 	return slices.DeleteFunc(strings.Split(all, "\n"), func(line string) bool { return !strings.Contains(line, text) })
 }
 
-// scenario is what an operator does: apply, go on after each crash, plan; then,
-// once the platform is well again, finish and plan.
+// scenario is what an operator does: apply, perhaps a saved plan; go on after
+// each crash and each interrupt; plan. Once the platform is well again: finish,
+// and plan.
 func (m *machine) scenario() {
 	next := "apply"
-	for _, planned := range m.world.crashes {
-		if m.command(next, planned) >= 0 {
+	if m.world.saved && m.command("plan", crash{}) == 0 {
+		next = "apply PLAN"
+	}
+	used := m.saved
+	for _, planned := range append(m.world.crashes[:len(m.world.crashes):len(m.world.crashes)], crash{next: "plan"}) {
+		code := m.command(next, planned)
+		if next = planned.next; code >= 0 && code != 130 && code != 74 {
 			break
 		}
-		next = planned.next
-	}
-	if len(m.runs) == 0 || m.runs[len(m.runs)-1].Crashed {
-		m.command(next, crash{})
 	}
 	m.command("plan", crash{})
 	m.sim.Heal()
 	m.world.left = true
 	m.heal()
+	m.again(used)
+}
+
+// again expects that a plan which was begun is not done twice.
+func (m *machine) again(saved []byte) {
+	if m.saved = saved; saved == nil {
+		return
+	}
+	begun := slices.ContainsFunc(m.runs, func(r oracle.Run) bool {
+		h, err := journal.Parse(r.Journal)
+		return err == nil && h.Begun() && bytes.Contains(saved, fmt.Appendf(nil, `"planId":%q`, h.Plan))
+	})
+	if code := m.command("apply PLAN", crash{}); begun && code != 5 {
+		m.fail("P9", "a plan that was begun is applied again with exit code %d", code)
+	}
 }
 
 // heal expects that two runs on a platform that is well leave nothing to do, and
@@ -345,7 +425,7 @@ func (m *machine) judge(before []fleet.Endpoint, bills map[fleet.ID]int) []strin
 		counted[string(id)] = n - bills[id]
 	}
 	e := oracle.Evidence{Before: endpoints(before), Rows: m.world.rows(), Orphans: m.world.orphans.String(), Scope: "m-", Protect: []string{guarded0},
-		Foreign: m.world.touched, Settle: apply.DefaultWindow, Log: log.Bytes(), Live: endpoints(m.sim.Endpoints()), Bills: counted, Runs: m.runs}
+		Foreign: m.world.touched, Settle: apply.DefaultWindow, Log: log.Bytes(), Live: endpoints(m.sim.Endpoints()), Bills: counted, Runs: m.runs, Rate: m.world.rate}
 	var found []string
 	for _, v := range oracle.Check(e) {
 		found = append(found, v.String())
@@ -364,7 +444,14 @@ func endpoints(found []fleet.Endpoint) []oracle.Endpoint {
 
 // trial plays a schedule in a bubble of virtual time.
 func trial(t *testing.T, w *schedule) (violations []string, s shares) {
-	synctest.Test(t, func(*testing.T) { violations, s = w.play() })
+	var slots *pace.Slots
+	if w.rate > 0 {
+		var err error
+		if slots, err = pace.OpenSlots(filepath.Join(t.TempDir(), fmt.Sprint("slots-", w.seed))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(*testing.T) { violations, s = w.play(slots) })
 	return violations, s
 }
 

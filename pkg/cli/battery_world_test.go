@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"pgregory.net/rapid"
@@ -41,7 +42,8 @@ const guarded0 = "m-protected"
 type schedule struct {
 	seed    uint64
 	kinds   []need
-	strays  int // endpoints in scope that no file lists
+	strays  int  // endpoints in scope that no file lists
+	saved   bool // the first apply is of a saved plan
 	orphans fleet.Orphans
 	workers int
 	rate    float64
@@ -54,15 +56,19 @@ type schedule struct {
 	foreign []foreign
 	touched map[string]time.Time
 	left    bool // nobody else changes anything any more
+	trace   []string
 }
 
-// crash is when the machine stops, and what happens then.
+// crash is when a process ends before its time, and what happens then.
 type crash struct {
-	ops   int           // at this operation of the disk; 0 does not count
-	after time.Duration // or after this time
-	power bool          // what was not synced may be lost
-	down  time.Duration // until somebody goes on
-	next  string        // with this command
+	ops     int           // at this operation of the disk; 0 does not count
+	after   time.Duration // or after this time
+	signal  bool          // by an interrupt, not by a kill
+	broken  error         // the machine goes on, and the operation fails
+	forGood bool          // with all operations after it
+	power   bool          // what was not synced may be lost
+	down    time.Duration // until somebody goes on
+	next    string        // with this command
 }
 
 // foreign is a change that somebody else makes.
@@ -108,6 +114,7 @@ func drawSchedule(t *rapid.T) *schedule {
 		latency: rapid.SampledFrom([]time.Duration{0, 10 * time.Millisecond, time.Second, 8 * time.Second}).Draw(t, "latency"),
 		lag:     rapid.SampledFrom([]time.Duration{0, 0, 5 * time.Second, 45 * time.Second}).Draw(t, "lag"),
 		perMil:  rapid.SampledFrom([]uint64{0, 20, 50, 150, 400}).Draw(t, "faults"),
+		saved:   rapid.Bool().Draw(t, "saved"),
 		touched: map[string]time.Time{},
 	}
 	for _, e := range breakages {
@@ -128,17 +135,20 @@ func drawSchedule(t *rapid.T) *schedule {
 func drawCrash(t *rapid.T) crash {
 	c := crash{power: rapid.Bool().Draw(t, "power"), down: rapid.SampledFrom([]time.Duration{0, time.Second, 100 * time.Second, 10 * time.Minute}).Draw(t, "down"),
 		next: rapid.SampledFrom([]string{"resume", "resume", "apply"}).Draw(t, "next")}
-	if rapid.Bool().Draw(t, "by disk") {
+	switch rapid.IntRange(0, 5).Draw(t, "by") {
+	case 0, 1:
 		c.ops = rapid.IntRange(1, 120).Draw(t, "ops")
-	} else {
-		c.after = time.Duration(rapid.IntRange(1, 400_000).Draw(t, "ms")) * time.Millisecond
+	case 2:
+		c.ops, c.broken, c.forGood = rapid.IntRange(1, 120).Draw(t, "ops"), rapid.SampledFrom([]error{syscall.ENOSPC, syscall.EIO}).Draw(t, "error"), rapid.Bool().Draw(t, "for good")
+	default:
+		c.after, c.signal = time.Duration(rapid.IntRange(1, 400_000).Draw(t, "ms"))*time.Millisecond, rapid.IntRange(0, 2).Draw(t, "signal") == 0
 	}
 	return c
 }
 
 func (w *schedule) String() string {
-	return fmt.Sprintf("kinds %v, strays %d %s, workers %d, rate %g, latency %s, lag %s, faults %d of 1000 of %v, pinned %v, crashes %+v, foreign %+v",
-		w.kinds, w.strays, w.orphans, w.workers, w.rate, w.latency, w.lag, w.perMil, w.effects, w.pinned, w.crashes, w.foreign)
+	return fmt.Sprintf("kinds %v, saved %t, strays %d %s, workers %d, rate %g, latency %s, lag %s, faults %d of 1000 of %v, pinned %v, crashes %+v, foreign %+v",
+		w.kinds, w.saved, w.strays, w.orphans, w.workers, w.rate, w.latency, w.lag, w.perMil, w.effects, w.pinned, w.crashes, w.foreign)
 }
 
 func (w *schedule) has(k need) bool { return slices.Contains(w.kinds, k) }
