@@ -120,6 +120,9 @@ type runner struct {
 	creates creates
 	reads   atomic.Int64 // to settle
 
+	deletes  atomic.Int64 // deleting calls so far
+	deleting atomic.Int64 // of them, those that are in flight or unknown
+
 	ending   atomic.Pointer[error] // why no more tasks are begun
 	finished atomic.Int64
 	failed   atomic.Int64
@@ -159,6 +162,9 @@ func (r *runner) reopen(ctx context.Context, settlers *sync.WaitGroup) {
 	for i := range r.results {
 		if r.results[i].open {
 			r.queue.enter()
+			if r.results[i].next().Action == fleet.Delete {
+				r.deleting.Add(1)
+			}
 			r.settle(ctx, i, settlers)
 		}
 	}

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -186,6 +187,7 @@ func until(ctx context.Context, at time.Time) bool {
 // call again, or ends. What is left undecided stays unknown.
 func (r *runner) decide(task int, by ruling) {
 	res := &r.results[task]
+	r.deleted(res.next().Action)
 	switch {
 	case by.verdict == undecided:
 		r.doubt(task, by.why)
@@ -379,8 +381,12 @@ func (l *lister) earliest() time.Time {
 // list makes a listing and decides about all that it proves something of.
 func (l *lister) list(ctx context.Context) {
 	tasks := l.creates.tasks()
-	began := time.Now()
-	have, err := inventory.Fetch(ctx, settlingReads{l.runner}, inventory.Options{Unpaged: l.opts.Settling.Unpaged})
+	began, deletes := time.Now(), l.deletes.Load()
+	growing := l.deleting.Load() == 0
+	have, err := inventory.Fetch(ctx, settlingReads{l.runner}, inventory.Options{Unpaged: l.opts.Settling.Unpaged, Growing: growing})
+	if err == nil && growing && deletes != l.deletes.Load() {
+		err = fleet.Kind(fleet.ErrIncomplete, errors.New("endpoints were deleted while it was read"))
+	}
 	if err != nil {
 		l.failed(ctx, tasks, err)
 		return

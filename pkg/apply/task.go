@@ -36,6 +36,10 @@ func (r *runner) call(ctx context.Context, task int) bool {
 	res := &r.results[task]
 	call := res.next()
 	attempt, intents := res.tries+1, 0
+	if call.Action == fleet.Delete {
+		r.deletes.Add(1)
+		r.deleting.Add(1)
+	}
 	reply := r.on.Do(ctx, call, func() error {
 		intents++
 		i := journal.Intent{Task: task, Call: res.done, Attempt: attempt, Action: call.Action, ID: call.EndpointID, Name: call.Name, ICCID: res.card()}
@@ -53,10 +57,21 @@ func (r *runner) call(ctx context.Context, task int) bool {
 		r.halt(reply.Err)
 	}
 	if intents == 0 && reply.Outcome == fleet.NotAttempted && !reply.Fatal {
+		r.deleted(call.Action)
 		return false // an interrupt came before it
 	}
 	r.book(task, attempt, reply)
+	if reply.Outcome != fleet.Unknown {
+		r.deleted(call.Action)
+	}
 	return reply.Outcome == fleet.Done || reply.Outcome == fleet.Unknown
+}
+
+// deleted notes that a call which may have removed an endpoint is over, and known.
+func (r *runner) deleted(a fleet.Action) {
+	if a == fleet.Delete {
+		r.deleting.Add(-1)
+	}
 }
 
 // book writes what came of a call, then takes it into the result.

@@ -26,14 +26,14 @@ const manyPages = 5
 // done. What it does not show although the platform acknowledged it is looked
 // for until the settling window has passed, and has failed then: the listing
 // lagged, or the platform did not do what it said. The window counts from the
-// last request of the run. What is neither shown nor proved when the context
+// last request for what does not show. What is neither shown nor proved when the context
 // ends, or when listings fail for too long, is unknown. The error says why no
 // listing could be made.
 func Confirm(ctx context.Context, p *plan.Plan, results []Result, look Look, opts Options) error {
 	if opts.Journal == nil {
 		opts.Journal = noJournal{}
 	}
-	e := evidence{sent: lastSent(results)}
+	var e evidence
 	var seen *survey
 	for {
 		began := time.Now()
@@ -45,6 +45,7 @@ func Confirm(ctx context.Context, p *plan.Plan, results []Result, look Look, opt
 			return err
 		case err == nil:
 			seen = findings(p, results, after, have)
+			e.sent = seen.sent
 			v = e.judge(len(seen.missing) == 0, began, seen.twice, opts.Settling.Window)
 			if have.Pages > manyPages {
 				e.looked = e.sent.Add(looks[len(looks)-1])
@@ -62,22 +63,12 @@ func hopeless(err error) bool {
 	return errors.Is(err, fleet.ErrLogin) || errors.Is(err, fleet.ErrPermission)
 }
 
-// lastSent is when the last request of a run was written, at the latest.
-func lastSent(results []Result) time.Time {
-	var last time.Time
-	for i := range results {
-		if at := results[i].sent; at.After(last) {
-			last = at
-		}
-	}
-	return last
-}
-
 // survey is what a listing says of the results.
 type survey struct {
 	all     []journal.Finding // where they differ from the results, or are missing something
 	missing map[int]bool      // tasks with steps that were acknowledged and do not show
 	twice   bool              // one of those steps is a create or an activation
+	sent    time.Time         // the last request for those tasks
 }
 
 func findings(p *plan.Plan, results []Result, after *plan.Plan, have *inventory.Inventory) *survey {
@@ -91,6 +82,9 @@ func findings(p *plan.Plan, results []Result, after *plan.Plan, have *inventory.
 			now = &plan.Task{} // an orphan that is none any more needs nothing
 		}
 		judged, missing := r.judged(now, have)
+		if len(missing) > 0 && r.sent.After(f.sent) {
+			f.sent = r.sent
+		}
 		for _, action := range missing {
 			f.missing[i] = true
 			f.twice = f.twice || twice(action)

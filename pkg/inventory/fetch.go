@@ -18,6 +18,10 @@ type Options struct {
 	SIMs    bool // the SIM stock too
 	Unpaged bool // the platform is known to give all endpoints at once; SIMs are paged (documented)
 	PerPage int  // rows to ask for in a page; 0 means 250, the most that was seen to work
+	// Growing takes a listing for whole although rows were added while it was read:
+	// they show on a page that is still to come, or as rows that come twice. It is
+	// for those who make rows themselves meanwhile, and remove none.
+	Growing bool
 }
 
 // The bounds of a listing: one that changes under the reader is read again a
@@ -185,6 +189,9 @@ func (r *reading[T]) capped() bool {
 func (r *reading[T]) take(ctx context.Context, n int, p fleet.Page) (bool, error) {
 	rows := r.rows(p)
 	empty := len(rows) == 0
+	if r.opts.Growing && p.Total >= r.total && p.Pages >= r.pages {
+		r.total, r.pages = p.Total, p.Pages
+	}
 	if !empty && (p.Pages != r.pages || p.Total != r.total) {
 		r.doubt, r.moving = fmt.Sprintf("its totals changed while it was read (page %d)", n), true
 		return true, nil
