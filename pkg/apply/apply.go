@@ -62,9 +62,10 @@ type Completed struct {
 }
 
 // Workers says how many tasks must go on at a time to use every permit: calls
-// per second times the longest call, as far as the machine goes.
+// per second times the longest call, as far as the machine goes. Without a rate
+// there are enough to have calls in flight while others wait for the disk.
 func Workers(rate float64, callTimeout time.Duration) int {
-	const unpaced, most = 64, 512
+	const unpaced, most = 256, 512
 	if rate <= 0 {
 		return unpaced
 	}

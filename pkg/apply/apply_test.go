@@ -248,7 +248,7 @@ func TestWorkersFollowFromTheRate(t *testing.T) {
 		rate    float64
 		timeout time.Duration
 		want    int
-	}{{1.8, 200 * time.Second, 360}, {0, 200 * time.Second, 64}, {100, 200 * time.Second, 512}, {0.001, time.Second, 1}, {2, 30 * time.Second, 60}} {
+	}{{1.8, 200 * time.Second, 360}, {0, 200 * time.Second, 256}, {100, 200 * time.Second, 512}, {0.001, time.Second, 1}, {2, 30 * time.Second, 60}} {
 		if got := Workers(tt.rate, tt.timeout); got != tt.want {
 			t.Errorf("rate %g, timeout %s: got %d, want %d", tt.rate, tt.timeout, got, tt.want)
 		}

@@ -99,10 +99,19 @@ func (r *Result) next() fleet.Call {
 
 // liveName is the name by which the platform knows the task's endpoint now.
 func (r *Result) liveName() string {
-	if name := r.images()[0].Name; name != "" {
-		return name
+	name := ""
+	if r.Task.Before != nil {
+		name = r.Task.Before.Name
 	}
-	return r.Task.Label()
+	for i, s := range r.Steps {
+		if given := r.Task.Steps[i].Set.Name; s.Outcome == fleet.Done && given != "" {
+			name = given
+		}
+	}
+	if name == "" {
+		return r.Task.Label()
+	}
+	return name
 }
 
 // card is the SIM that the task is about, empty when it is about none.
@@ -139,10 +148,10 @@ func (r *runner) stale(task int, why string) {
 // not, the rest of the task is stale.
 func (r *runner) asPlanned(ctx context.Context, task int) bool {
 	res := &r.results[task]
-	call := res.next()
-	if !call.Action.Hurts() {
+	if !res.calls[res.done].Action.Hurts() {
 		return true
 	}
+	call := res.next()
 	page, err := r.on.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: call.EndpointID})
 	switch {
 	case err != nil:

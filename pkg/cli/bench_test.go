@@ -11,11 +11,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/manifest"
+	"sftctl/pkg/plan"
 )
 
 var (
@@ -65,6 +70,67 @@ func BenchmarkPaced(b *testing.B) {
 		took := rows / mutationRate(b, log, rows)
 		b.ReportMetric(took/(1.03*rows/perSecond+3*0.010), "bound")
 	}
+}
+
+// BenchmarkJournal does the plan of the 11,008 sites without a rate on a
+// simulator in a process of its own, with a journal on the disk of the temporary
+// directory and without any, three times each by turns. The metric cost is the
+// median time with it over the median time without it, less 1: at most 0.15.
+func BenchmarkJournal(b *testing.B) {
+	if *sftctlBinary == "" {
+		b.Skip("needs -sftctl: make bench gives it")
+	}
+	for b.Loop() {
+		var with, without []float64
+		for range 3 {
+			without = append(without, journalled(b, false))
+			with = append(with, journalled(b, true))
+		}
+		slices.Sort(with)
+		slices.Sort(without)
+		b.ReportMetric(with[1], "with-s")
+		b.ReportMetric(without[1], "without-s")
+		b.ReportMetric(with[1]/without[1]-1, "cost")
+	}
+}
+
+// journalled is how many seconds the calls of a run took.
+func journalled(b *testing.B, kept bool) float64 {
+	b.Helper()
+	url, stop := serve(b)
+	defer stop()
+	o := connection{url: url, username: "ann", dialect: "endpointinfo", listing: "paged", parallelism: "auto", rate: 0,
+		callTimeout: time.Minute, grace: time.Second, maxOutage: time.Minute, settle: time.Second, stateDir: b.TempDir()}
+	s, err := o.open(Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) (string, bool) { return "secret", true }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	want, _, err := manifest.Read([]string{filepath.Join(top, "samples", "navaids.yaml")}, manifest.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, l, err := s.planFiles(b.Context(), quiet, want, plan.Unlimited, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := &work{plan: p, want: want, look: l, results: apply.New(p, s.client.Abilities())}
+	opts := apply.Options{Workers: s.workers, Settling: s.settling}
+	if kept {
+		if _, err := s.begin("apply", w); err != nil {
+			b.Fatal(err)
+		}
+		opts.Journal = w.journal
+	}
+	began := time.Now()
+	if _, err := apply.Run(b.Context(), p, w.results, s.client, opts); err != nil {
+		b.Fatal(err)
+	}
+	if kept {
+		if err := w.journal.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(began).Seconds()
 }
 
 // serve starts a simulator and returns its address and what ends it.

@@ -2,8 +2,8 @@ package journal
 
 import (
 	"os"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -12,7 +12,7 @@ import (
 type Moment struct {
 	Wall time.Time
 	Boot string        // names the boot; empty when nobody can tell
-	Up   time.Duration // since the boot
+	Up   time.Duration // since the boot, in whole seconds; it counts on while the machine sleeps
 }
 
 // Clock tells what time it is.
@@ -20,28 +20,12 @@ type Clock func() Moment
 
 // SystemClock is the machine's clock. Where it cannot tell the boot, as on
 // macOS, no intent of another process is ever taken to be old.
-func SystemClock() Moment {
-	return Moment{time.Now(), bootID(), uptime()}
-}
+func SystemClock() Moment { return Moment{time.Now(), bootID(), uptime()} }
 
-func bootID() string {
+var bootID = sync.OnceValue(func() string {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(data))
-}
-
-// uptime counts on while the machine sleeps.
-func uptime() time.Duration {
-	data, err := os.ReadFile("/proc/uptime")
-	if err != nil {
-		return 0
-	}
-	first, _, _ := strings.Cut(string(data), " ")
-	seconds, err := strconv.ParseFloat(first, 64)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(seconds * float64(time.Second))
-}
+})

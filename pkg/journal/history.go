@@ -229,6 +229,9 @@ func (h *History) SupersededBy() string {
 	return ""
 }
 
+// upStep is how exact the time since the boot is.
+const upStep = time.Second
+
 // Age is for how long an intent is certainly old: by the wall clock and by the
 // time since the boot, the lesser of both, and nothing at all when the machine
 // was started since or a clock went back. A process that was killed may have
@@ -237,7 +240,7 @@ func (i Intent) Age(now Moment) time.Duration {
 	if i.Boot == "" || i.Boot != now.Boot {
 		return 0
 	}
-	return max(min(now.Wall.Sub(i.At), now.Up-i.Up), 0)
+	return max(min(now.Wall.Sub(i.At), now.Up-i.Up-upStep), 0)
 }
 
 // LastEnd is how the run's work last ended in good order, and whether it ever

@@ -5,6 +5,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"sync"
 	"time"
 
@@ -31,9 +32,10 @@ type Journal struct {
 
 // batch are lines that become durable together: many calls share one sync.
 type batch struct {
-	lines []byte
-	done  chan struct{}
-	err   error
+	lines   []byte
+	durable bool // somebody waits for it to be so
+	done    chan struct{}
+	err     error
 }
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
@@ -62,10 +64,10 @@ func (j *Journal) Intent(i Intent) error {
 
 // Outcome writes what came of a call. It need not be durable: without it the
 // call is unknown, and settled by reading.
-func (j *Journal) Outcome(o Outcome) { j.add(o) }
+func (j *Journal) Outcome(o Outcome) { j.add(o, false) }
 
 // Finding writes how a task stands. Like an outcome, it can be found again.
-func (j *Journal) Finding(f Finding) { j.add(f) }
+func (j *Journal) Finding(f Finding) { j.add(f, false) }
 
 // Supersede writes that another run took this one's place.
 func (j *Journal) Supersede(by string) error { return j.sync(Superseded{by, time.Now().UTC()}) }
@@ -119,13 +121,14 @@ func (j *Journal) failed(err error) {
 
 // sync writes a record and returns when it is durable.
 func (j *Journal) sync(r Record) error {
-	b := j.add(r)
+	b := j.add(r, true)
 	<-b.done
 	return b.err
 }
 
 // add puts a record into the next batch.
-func (j *Journal) add(r Record) *batch {
+func (j *Journal) add(r Record, durable bool) *batch {
+	text, err := payload(r)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
@@ -134,11 +137,11 @@ func (j *Journal) add(r Record) *batch {
 		close(late.done)
 		return late
 	}
-	b := j.batch
-	line, sum, err := encode(r, j.sum)
 	j.failed(err)
-	j.sum = sum
-	b.lines = append(b.lines, line...)
+	b := j.batch
+	j.sum = crc32.Update(j.sum, castagnoli, text)
+	b.lines = append(append(b.lines, seal(j.sum)...), text...)
+	b.durable = b.durable || durable
 	select {
 	case j.wake <- struct{}{}:
 	default: // it is awake already
@@ -146,7 +149,7 @@ func (j *Journal) add(r Record) *batch {
 	return b
 }
 
-// write makes batches durable, one after another.
+// write writes batches, one after another.
 func (j *Journal) write() {
 	defer close(j.ended)
 	for range j.wake {
@@ -155,14 +158,18 @@ func (j *Journal) write() {
 	j.flush()
 }
 
-// flush makes the present batch durable.
+// flush writes the present batch, and makes it durable where somebody waits for
+// that.
 func (j *Journal) flush() {
 	j.mu.Lock()
 	b, err := j.batch, j.err
 	j.batch = newBatch()
 	j.mu.Unlock()
-	if err == nil && len(b.lines) > 0 {
+	if err == nil && b.durable {
 		j.fail(put(j.file, b.lines))
+	} else if err == nil && len(b.lines) > 0 {
+		_, err := j.file.Write(b.lines)
+		j.fail(err)
 	}
 	b.err = j.Err()
 	close(b.done)

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
+	"strconv"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -137,13 +137,28 @@ const sumLen = 9
 // encode makes a line. Its checksum covers all lines before it, so that none
 // can be missing.
 func encode(r Record, before uint32) (line []byte, sum uint32, err error) {
-	data, err := json.Marshal(r)
+	text, err := payload(r)
 	if err != nil {
 		return nil, before, err
 	}
-	// The kind goes before the record's own fields, in the same object.
-	text := fmt.Appendf(make([]byte, sumLen, sumLen+len(data)+24), `{"k":%q,%s`+"\n", r.kind(), data[1:])
-	sum = crc32.Update(before, castagnoli, text[sumLen:])
-	copy(text, fmt.Sprintf("%08x ", sum))
-	return text, sum, nil
+	sum = crc32.Update(before, castagnoli, text)
+	return append(seal(sum), text...), sum, nil
+}
+
+// payload is a line without its checksum. The kind goes before the record's own
+// fields, in the same object.
+func payload(r Record) ([]byte, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	text := append(make([]byte, 0, len(data)+24), `{"k":"`...)
+	text = append(append(text, r.kind()...), `",`...)
+	return append(append(text, data[1:]...), '\n'), nil
+}
+
+// seal writes a checksum as lines begin with it: eight digits and a space.
+func seal(sum uint32) []byte {
+	line := append(make([]byte, 0, 256), strconv.FormatUint(1<<32|uint64(sum), 16)[1:]...)
+	return append(line, ' ')
 }
