@@ -94,7 +94,7 @@ func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts 
 	if opts.Journal == nil {
 		opts.Journal = noJournal{}
 	}
-	r := &runner{on: on, opts: opts, results: results, halt: halt, taken: takenBy(results, opts.Known), queue: newQueue()}
+	r := &runner{on: on, opts: opts, results: results, halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(), classes: newClasses()}
 	r.run(runCtx)
 	return Effort{Settles: r.reads.Load()}, r.cutShort(ctx, runCtx)
 }
@@ -119,6 +119,7 @@ type runner struct {
 	taken   *taken
 	queue   *queue
 	creates creates
+	classes *classes
 	reads   atomic.Int64 // to settle
 
 	deletes  atomic.Int64 // deleting calls so far

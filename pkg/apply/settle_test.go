@@ -287,3 +287,34 @@ func TestReplayOfAForeignJournal(t *testing.T) {
 		}
 	}
 }
+
+// When everything with one rate plan fails because of it, the rest is not begun;
+// other rate plans, and rows that fail for themselves, are not touched by that.
+func TestARetiredPlanStopsItsClass(t *testing.T) {
+	p := &plan.Plan{}
+	for i := range 60 {
+		p.Tasks = append(p.Tasks, plan.Task{Spec: &fleet.Spec{Fields: fleet.Fields{Name: fmt.Sprint("m", i)}},
+			Steps: []plan.Step{{Action: fleet.Create, Set: fleet.Fields{Name: fmt.Sprint("m", i), PlanID: fleet.ID(fmt.Sprint("10", i%3))}}}})
+	}
+	f := &fake{answer: func(call fleet.Call) fleet.Reply {
+		why := map[fleet.ID]string{"100": "create: refused (99400): invalid planId: retired", "101": "create: refused (99400): invalid name"}[call.Fields.PlanID]
+		if why == "" {
+			return fleet.Reply{}
+		}
+		return fleet.Reply{Outcome: fleet.Failed, Code: "99400", Err: errors.New(why), Sends: 1}
+	}}
+	results, err := do(t.Context(), p, f, Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for i, r := range results {
+		counts[fmt.Sprint(i%3, " ", r.Outcome)]++
+	}
+	if counts["0 failed"] != 3 || counts["0 not-attempted"] != 17 || counts["1 failed"] != 20 || counts["2 done"] != 20 || len(f.calls) != 43 {
+		t.Errorf("got %v after %d calls", counts, len(f.calls))
+	}
+	if last := results[57]; last.Err == nil || !strings.Contains(last.Err.Error(), "every create with the same planId failed so far") {
+		t.Errorf("got %v", last.Err)
+	}
+}

@@ -35,6 +35,12 @@ func (r *runner) perform(ctx context.Context, task int, settlers *sync.WaitGroup
 func (r *runner) call(ctx context.Context, task int) bool {
 	res := &r.results[task]
 	call := res.next()
+	if why := r.classes.stopped(call); why != "" {
+		f := res.stands(task)
+		f.Err = why
+		r.found(task, f)
+		return false
+	}
 	attempt, intents := res.tries+1, 0
 	if call.Action == fleet.Delete {
 		r.deletes.Add(1)
@@ -60,6 +66,7 @@ func (r *runner) call(ctx context.Context, task int) bool {
 		r.deleted(call.Action)
 		return false // an interrupt came before it
 	}
+	r.classes.note(call, reply)
 	r.book(task, attempt, reply)
 	if reply.Outcome != fleet.Unknown {
 		r.deleted(call.Action)
