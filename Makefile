@@ -4,8 +4,10 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 HEY         = github.com/rakyll/hey@v0.1.5
 FUZZTIME   ?= 10s
+SCHEDULES  ?= 20000
+SEED       ?= 1
 
-.PHONY: build test check demo bench fuzz golden clean
+.PHONY: build test check demo bench soak mutants fuzz golden clean
 
 build: ## the program, as bin/sftctl
 	go build -trimpath -o bin/sftctl .
@@ -25,7 +27,13 @@ demo: build ## the main job on 11,008 real sites, against a simulated platform
 bench: build ## speed and memory, and the onboarding against a plain load generator
 	go test -run '^$$' -bench . -benchmem -benchtime 3x ./pkg/...
 	GOBIN=$(CURDIR)/bin go install $(HEY)
-	go test -run '^$$' -bench 'Onboard|Paced' -benchtime 1x ./pkg/cli -hey $(CURDIR)/bin/hey -sftctl $(CURDIR)/bin/sftctl
+	go test -run '^$$' -bench 'Onboard|Paced|Journal' -benchtime 1x ./pkg/cli -hey $(CURDIR)/bin/hey -sftctl $(CURDIR)/bin/sftctl
+
+soak: ## SCHEDULES random schedules of the reliability battery from number SEED, all pairs of faults, all crash points
+	go test -run Battery -timeout 0 -v ./pkg/cli -schedules $(SCHEDULES) -seed $(SEED)
+
+mutants: ## plant bugs, one at a time, and see whether the schedules find them
+	go test -tags mutants -run TestMutants -timeout 0 -v ./pkg/cli
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; grep -rl '^func Fuzz' --include='*_test.go' pkg | while read -r file; do \

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
 	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
@@ -46,6 +47,9 @@ type Options struct {
 	Settling Settling
 	Halt     Halt
 	Only     bool // settle what is open, and send nothing
+	// Found is a listing made right before the run: what was open and shows there
+	// needs no further reading. Nil when there is none.
+	Found *inventory.Inventory
 }
 
 // Halt says when a run begins no more tasks. Those that have begun go on.
@@ -162,20 +166,44 @@ func (r *runner) run(ctx context.Context) {
 // reopen hands what was open before the run to those that settle.
 func (r *runner) reopen(ctx context.Context, settlers *sync.WaitGroup) {
 	for i := range r.results {
-		if r.results[i].open {
-			r.queue.enter()
-			if r.results[i].next().Action == fleet.Delete {
-				r.deleting.Add(1)
-			}
-			r.settle(ctx, i, settlers)
+		if !r.results[i].open {
+			continue
 		}
+		r.results[i].reopened = true
+		r.queue.enter()
+		if r.results[i].next().Action == fleet.Delete {
+			r.deleting.Add(1)
+		}
+		if by, shown := r.found(i); shown {
+			r.decide(i, by)
+			continue
+		}
+		r.settle(ctx, i, settlers)
 	}
+}
+
+// found says whether the listing made right before the run shows a task's open
+// call.
+func (r *runner) found(task int) (ruling, bool) {
+	res, have := &r.results[task], r.opts.Found
+	switch {
+	case have == nil:
+		return ruling{}, false
+	case res.next().Action == fleet.Create:
+		by := r.made(task, have)
+		return by, by.verdict == applied
+	}
+	live, _ := have.ByID(res.ID)
+	return ruling{verdict: applied}, res.shownBy(res.next(), live)
 }
 
 // fresh finds the next task that nobody has taken up.
 func (r *runner) fresh(ctx context.Context, from *int) (int, bool) {
 	for ; *from < len(r.results); *from++ {
 		task, res := *from, &r.results[*from]
+		if res.reopened { // somebody has it
+			continue
+		}
 		if why, ok := r.opts.Stale[task]; ok && res.goesOn() {
 			r.stale(task, why)
 		}

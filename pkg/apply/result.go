@@ -32,13 +32,14 @@ type Result struct {
 	Started  time.Time
 	Duration time.Duration // from the first call to the end of the last
 
-	calls []fleet.Call  // that its steps take
-	done  int           // calls that are done
-	last  fleet.Outcome // of the call after those, as far as it was tried
-	tries int           // attempts of that call
-	open  bool          // nobody knows whether that call was applied
-	sent  time.Time     // when its request was written, at the latest
-	loose int           // intents without an outcome
+	calls    []fleet.Call  // that its steps take
+	done     int           // calls that are done
+	last     fleet.Outcome // of the call after those, as far as it was tried
+	tries    int           // attempts of that call
+	open     bool          // nobody knows whether that call was applied
+	sent     time.Time     // when its request was written, at the latest
+	loose    int           // intents without an outcome
+	reopened bool          // it was open when the run began
 }
 
 // planned is the result of a task before anything was done.

@@ -220,7 +220,7 @@ func (r *runner) settled(task int, o fleet.Outcome, by ruling) {
 	for i := call.First; i < call.End; i++ {
 		f.Steps[i] = o
 	}
-	r.found(task, f)
+	r.finds(task, f)
 }
 
 // doubt leaves a task's last call unknown, and adds why.
@@ -230,7 +230,7 @@ func (r *runner) doubt(task int, why string) {
 		f.Err += "; "
 	}
 	f.Err += "not settled: " + why
-	r.found(task, f)
+	r.finds(task, f)
 }
 
 // creates are the calls that may have made an endpoint whose id nobody knows.
@@ -406,32 +406,39 @@ func (l *lister) failed(ctx context.Context, tasks []int, err error) {
 	}
 }
 
-// judge holds one create against a listing. Where something on the way made two
-// endpoints of one call, the row has failed, and a person must choose.
+// judge holds one create against a listing.
 func (l *lister) judge(task int, began time.Time, have *inventory.Inventory) {
-	made := l.madeFor(task, have)
-	by := ruling{verdict: l.creates.evidence(task).judge(len(made) > 0, began, true, l.opts.Settling.Window)}
-	if len(made) > 0 {
-		by.id = made[0]
-		l.taken.take(by.id)
-	}
-	if len(made) > 1 {
-		by.flaw, by.why = fleet.Failed, twins(made)
-	}
+	by := l.made(task, have)
+	by.verdict = l.creates.evidence(task).judge(by.verdict == applied, began, true, l.opts.Settling.Window)
 	if by.verdict != undecided {
 		l.close(task, by)
 	}
 }
 
+// made says whether a listing shows what a create has made. Where something on
+// the way made two endpoints of one call, the row has failed, and a person must
+// choose.
+func (r *runner) made(task int, have *inventory.Inventory) (by ruling) {
+	made := r.madeFor(task, have)
+	if len(made) > 0 {
+		by.verdict, by.id = applied, made[0]
+		r.taken.take(by.id)
+	}
+	if len(made) > 1 {
+		by.flaw, by.why = fleet.Failed, twins(made)
+	}
+	return by
+}
+
 // madeFor are the endpoints of the task's name that were not there before.
-func (l *lister) madeFor(task int, have *inventory.Inventory) []fleet.ID {
-	first, others := have.ByName(l.results[task].next().Name)
+func (r *runner) madeFor(task int, have *inventory.Inventory) []fleet.ID {
+	first, others := have.ByName(r.results[task].next().Name)
 	var made []fleet.ID
-	if first != nil && l.taken.free(first.ID) {
+	if first != nil && r.taken.free(first.ID) {
 		made = append(made, first.ID)
 	}
 	for _, other := range others {
-		if l.taken.free(other.ID) {
+		if r.taken.free(other.ID) {
 			made = append(made, other.ID)
 		}
 	}

@@ -318,3 +318,30 @@ func TestARetiredPlanStopsItsClass(t *testing.T) {
 		t.Errorf("got %v", last.Err)
 	}
 }
+
+// What was open when a run goes on is taken up once, also when a listing shows at
+// once what became of it.
+func TestWhatWasOpenIsTakenUpOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLossy()
+		l.loses = func(fleet.Call, int) bool { return false }
+		p := onboarding(30)
+		have := []fleet.Endpoint{}
+		results := New(p, l.Abilities())
+		for i := range results {
+			results[i].intent(journal.Intent{Task: i, Attempt: 1}, time.Now())
+			results[i].Steps[0].Outcome = fleet.Unknown
+			e := fleet.Endpoint{ID: fleet.ID(fmt.Sprint(i)), Fields: fleet.Fields{Name: fmt.Sprint("m", i)}, Reported: fleet.Fieldset(fleet.AllFields[:]...)}
+			l.live[e.ID] = &e
+			have = append(have, e)
+		}
+		if _, err := Run(t.Context(), p, results, l, Options{Workers: 3, Settling: settling, Found: found(t, have...)}); err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range results {
+			if r.Outcome != fleet.Done || r.Attempts != 3 || l.tries[fmt.Sprint("m", i, "link")] != 1 || len(l.reads) > 0 {
+				t.Fatalf("row %d: got %s after %d sends and %d reads", i, steps(r), r.Attempts, len(l.reads))
+			}
+		}
+	})
+}

@@ -38,7 +38,7 @@ func (r *runner) call(ctx context.Context, task int) bool {
 	if why := r.classes.stopped(call); why != "" {
 		f := res.stands(task)
 		f.Err = why
-		r.found(task, f)
+		r.finds(task, f)
 		return false
 	}
 	attempt, intents := res.tries+1, 0
@@ -131,8 +131,8 @@ func (r *Result) card() fleet.ICCID {
 	return ""
 }
 
-// found writes how a task was found to stand, and takes it into the result.
-func (r *runner) found(task int, f journal.Finding) {
+// finds writes how a task was found to stand, and takes it into the result.
+func (r *runner) finds(task int, f journal.Finding) {
 	f.Task = task
 	r.opts.Journal.Finding(f)
 	r.results[task].finding(f)
@@ -147,7 +147,7 @@ func (r *runner) stale(task int, why string) {
 			f.Steps[i] = fleet.Stale
 		}
 	}
-	r.found(task, f)
+	r.finds(task, f)
 }
 
 // asPlanned reads an endpoint right before each step that hurts it, and says
@@ -164,7 +164,7 @@ func (r *runner) asPlanned(ctx context.Context, task int) bool {
 	case err != nil:
 		f := res.stands(task)
 		f.Err = fmt.Errorf("reading it before %s: %w", call.Action, err).Error()
-		r.found(task, f)
+		r.finds(task, f)
 		return false
 	case len(page.Endpoints) == 1:
 		if why := res.changed(&page.Endpoints[0]); why != "" {

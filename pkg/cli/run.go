@@ -121,7 +121,7 @@ func left(w *work) int {
 }
 
 func (s *session) options(w *work, p *progress) apply.Options {
-	return apply.Options{Workers: s.workers, Progress: p.completed, Stale: w.stale, Known: w.known, Journal: w.journal, Settling: s.settling, Halt: w.halt}
+	return apply.Options{Workers: s.workers, Progress: p.completed, Stale: w.stale, Known: w.known, Journal: w.journal, Settling: s.settling, Halt: w.halt, Found: w.look.have}
 }
 
 // check holds the results against what the platform shows after the run, for

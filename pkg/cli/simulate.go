@@ -35,7 +35,12 @@ func (c *connection) embed(dir string, s *session, opts *platform.Options) error
 		return err
 	}
 	s.baseURL, s.simulated = "https://"+world+".simulator.invalid", true
-	s.close = func() error { return saveSimulator(state, sim) }
+	s.close = func() error {
+		if s.mutations() == 0 { // a plan beside a run must not put back what was before it
+			return nil
+		}
+		return saveSimulator(state, sim)
+	}
 	opts.BaseURL, opts.Transport, opts.Refusals = s.baseURL, sim, nil
 	opts.Username, opts.Password = firstOf(c.username, "simulated"), platform.NewSecret("simulated")
 	return nil
