@@ -3,9 +3,9 @@
 package journal
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"sync"
 	"time"
 
@@ -33,7 +33,7 @@ type Journal struct {
 // batch are lines that become durable together: many calls share one sync.
 type batch struct {
 	lines   []byte
-	durable bool // somebody waits for it to be so
+	waiting int // how many wait for it to be durable
 	done    chan struct{}
 	err     error
 }
@@ -128,7 +128,7 @@ func (j *Journal) sync(r Record) error {
 
 // add puts a record into the next batch.
 func (j *Journal) add(r Record, durable bool) *batch {
-	text, err := payload(r)
+	fields, err := json.Marshal(r)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
@@ -137,11 +137,15 @@ func (j *Journal) add(r Record, durable bool) *batch {
 		close(late.done)
 		return late
 	}
-	j.failed(err)
 	b := j.batch
-	j.sum = crc32.Update(j.sum, castagnoli, text)
-	b.lines = append(append(b.lines, seal(j.sum)...), text...)
-	b.durable = b.durable || durable
+	if err != nil {
+		j.failed(err)
+	} else {
+		b.lines, j.sum = appendLine(b.lines, r, fields, j.sum)
+	}
+	if durable {
+		b.waiting++
+	}
 	select {
 	case j.wake <- struct{}{}:
 	default: // it is awake already
@@ -149,23 +153,32 @@ func (j *Journal) add(r Record, durable bool) *batch {
 	return b
 }
 
+// Where this many waited for one sync, the next one waits a little for as many to
+// come: a sync costs the machine more than the wait costs them.
+const (
+	siblings = 8
+	gather   = 2 * time.Millisecond
+)
+
 // write writes batches, one after another.
 func (j *Journal) write() {
 	defer close(j.ended)
 	for range j.wake {
-		j.flush()
+		if j.flush() >= siblings {
+			time.Sleep(gather)
+		}
 	}
 	j.flush()
 }
 
 // flush writes the present batch, and makes it durable where somebody waits for
-// that.
-func (j *Journal) flush() {
+// that. It returns how many do.
+func (j *Journal) flush() int {
 	j.mu.Lock()
 	b, err := j.batch, j.err
 	j.batch = newBatch()
 	j.mu.Unlock()
-	if err == nil && b.durable {
+	if err == nil && b.waiting > 0 {
 		j.fail(put(j.file, b.lines))
 	} else if err == nil && len(b.lines) > 0 {
 		_, err := j.file.Write(b.lines)
@@ -173,6 +186,7 @@ func (j *Journal) flush() {
 	}
 	b.err = j.Err()
 	close(b.done)
+	return b.waiting
 }
 
 func put(file File, lines []byte) error {

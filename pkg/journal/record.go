@@ -137,28 +137,21 @@ const sumLen = 9
 // encode makes a line. Its checksum covers all lines before it, so that none
 // can be missing.
 func encode(r Record, before uint32) (line []byte, sum uint32, err error) {
-	text, err := payload(r)
+	fields, err := json.Marshal(r)
 	if err != nil {
 		return nil, before, err
 	}
-	sum = crc32.Update(before, castagnoli, text)
-	return append(seal(sum), text...), sum, nil
+	line, sum = appendLine(nil, r, fields, before)
+	return line, sum, nil
 }
 
-// payload is a line without its checksum. The kind goes before the record's own
-// fields, in the same object.
-func payload(r Record) ([]byte, error) {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	text := append(make([]byte, 0, len(data)+24), `{"k":"`...)
-	text = append(append(text, r.kind()...), `",`...)
-	return append(append(text, data[1:]...), '\n'), nil
-}
-
-// seal writes a checksum as lines begin with it: eight digits and a space.
-func seal(sum uint32) []byte {
-	line := append(make([]byte, 0, 256), strconv.FormatUint(1<<32|uint64(sum), 16)[1:]...)
-	return append(line, ' ')
+// appendLine adds a line to others: its checksum as eight digits, a space, and
+// the record with its kind before its own fields.
+func appendLine(lines []byte, r Record, fields []byte, before uint32) ([]byte, uint32) {
+	at := len(lines) + sumLen
+	lines = append(append(append(lines, `00000000 {"k":"`...), r.kind()...), `",`...)
+	lines = append(append(lines, fields[1:]...), '\n')
+	sum := crc32.Update(before, castagnoli, lines[at:])
+	copy(lines[at-sumLen:], strconv.FormatUint(1<<32|uint64(sum), 16)[1:])
+	return lines, sum
 }
