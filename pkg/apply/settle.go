@@ -292,10 +292,11 @@ func (c *creates) evidence(task int) *evidence {
 	return c.open[task]
 }
 
-// due is when a listing would tell something new, false when nothing is open. A
-// first look is due for each; the looks that prove absence wait for one another,
-// since one listing can serve them all, but none longer than a window.
-func (c *creates) due(window time.Duration) (at time.Time, ok bool) {
+// due is when to list next, false when nothing is open. A first look is due for
+// each; the looks that prove absence wait for one another, since one listing can
+// serve them all, but none longer than a window. A first look that comes shortly
+// before those waits for them too.
+func (c *creates) due(window time.Duration, earliest time.Time) (at time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var first, soon, late time.Time
@@ -304,17 +305,16 @@ func (c *creates) due(window time.Duration) (at time.Time, ok bool) {
 		case next.Before(e.sent.Add(window)):
 			first = earlier(first, next)
 		default:
-			soon = earlier(soon, next)
-			if next.After(late) {
-				late = next
-			}
+			soon, late = earlier(soon, next), later(late, next)
 		}
 	}
-	proof := earlier(late, soon.Add(window))
-	if soon.IsZero() || !first.IsZero() && first.Before(proof.Add(-looks[0])) {
-		return first, !first.IsZero()
+	switch proof := later(earlier(late, soon.Add(window)), earliest); {
+	case len(c.open) == 0:
+		return time.Time{}, false
+	case first.IsZero(), !soon.IsZero() && later(first, earliest).After(proof.Add(-looks[0])):
+		return proof, true
 	}
-	return proof, true
+	return later(first, earliest), true
 }
 
 // earlier is the earlier of two times; a zero one is none.
@@ -325,13 +325,17 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // wait returns when the next listing is due; it is false when the context ends.
 func (c *creates) wait(ctx context.Context, l *lister) bool {
 	for {
-		at, ok := c.due(l.opts.Settling.Window)
-		if ok && !l.earliest().Before(at) {
-			at = l.earliest()
-		}
+		at, ok := c.due(l.opts.Settling.Window, l.earliest())
 		if ok && !at.After(time.Now()) {
 			return ctx.Err() == nil
 		}
