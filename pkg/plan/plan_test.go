@@ -34,6 +34,7 @@ type world struct {
 	protect []fleet.Glob
 	policy  fleet.Policy
 	limits  Limits
+	doubts  []Doubt
 }
 
 func (w world) build(t *testing.T, specs ...fleet.Spec) *Plan {
@@ -53,7 +54,7 @@ func (w world) build(t *testing.T, specs ...fleet.Spec) *Plan {
 		limits = Unlimited
 	}
 	p, err := Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}}, have,
-		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}})
+		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}, Doubts: w.doubts})
 	if err != nil {
 		t.Fatal(err)
 	}
