@@ -269,14 +269,15 @@ func (r *runner) finish(task int) {
 type taken struct {
 	mu     sync.Mutex
 	ids    map[fleet.ID]bool
+	made   map[fleet.ID]bool // those of them that creates of this run gave
 	before func(fleet.ID) bool
 }
 
 func takenBy(results []Result, before func(fleet.ID) bool) *taken {
-	t := &taken{ids: map[fleet.ID]bool{}, before: before}
+	t := &taken{ids: map[fleet.ID]bool{}, made: map[fleet.ID]bool{}, before: before}
 	for i := range results {
-		if results[i].ID != "" {
-			t.ids[results[i].ID] = true
+		if id := results[i].ID; id != "" {
+			t.ids[id], t.made[id] = true, results[i].Task.Before == nil
 		}
 	}
 	return t
@@ -289,8 +290,15 @@ func (t *taken) take(id fleet.ID) bool {
 	if t.has(id) {
 		return false
 	}
-	t.ids[id] = true
+	t.ids[id], t.made[id] = true, true
 	return true
+}
+
+// since says whether a create of this run was answered with an id.
+func (t *taken) since(id fleet.ID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.made[id]
 }
 
 func (t *taken) has(id fleet.ID) bool { return t.ids[id] || t.before != nil && t.before(id) }

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"slices"
+	"time"
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/inventory"
@@ -22,6 +23,18 @@ func Refresh(p *plan.Plan, results []Result, now *plan.Plan, have *inventory.Inv
 		}
 	}
 	return stale
+}
+
+// Lags says for how long a listing may still lag behind what the run itself did to
+// the stale tasks; nothing when they are stale whatever it shows.
+func Lags(results []Result, stale map[int]string, window time.Duration) time.Duration {
+	var longest time.Duration
+	for task := range stale {
+		if res := &results[task]; res.done > 0 {
+			longest = max(longest, time.Until(res.sent.Add(window)))
+		}
+	}
+	return longest
 }
 
 // since says what has changed about a task since it was planned or last worked

@@ -39,6 +39,8 @@ type Result struct {
 	open     bool          // nobody knows whether that call was applied
 	sent     time.Time     // when its request was written, at the latest
 	loose    int           // intents without an outcome
+	looked   time.Time     // when it was last read before it is hurt
+	rechecks int           // how often a call was prepared again
 	reopened bool          // it was open when the run began
 }
 

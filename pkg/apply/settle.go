@@ -413,6 +413,10 @@ func (l *lister) failed(ctx context.Context, tasks []int, err error) {
 // judge holds one create against a listing.
 func (l *lister) judge(task int, began time.Time, have *inventory.Inventory) {
 	by := l.made(task, have)
+	if by.verdict != applied && l.mistaken(task, have) {
+		l.close(task, ruling{why: "an endpoint of its name was made, and the platform gave that one's id to another row; look at both"})
+		return
+	}
 	by.verdict = l.creates.evidence(task).judge(by.verdict == applied, began, true, l.opts.Settling.Window)
 	if by.verdict != undecided {
 		l.close(task, by)
@@ -447,6 +451,18 @@ func (r *runner) madeFor(task int, have *inventory.Inventory) []fleet.ID {
 		}
 	}
 	return made
+}
+
+// mistaken says whether the endpoint that a create made was taken for another row's:
+// then its absence from what is free proves nothing.
+func (r *runner) mistaken(task int, have *inventory.Inventory) bool {
+	live, others := have.ByName(r.results[task].next().Name)
+	for _, e := range append(others, live) {
+		if e != nil && r.taken.since(e.ID) {
+			return true
+		}
+	}
+	return false
 }
 
 func twins(ids []fleet.ID) string {

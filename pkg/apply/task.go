@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -31,47 +32,103 @@ func (r *runner) perform(ctx context.Context, task int, settlers *sync.WaitGroup
 }
 
 // call makes the task's next call and books what came of it. It reports whether
-// the call was made and did not fail.
+// the task may go on.
 func (r *runner) call(ctx context.Context, task int) bool {
 	res := &r.results[task]
-	call := res.next()
-	if why := r.classes.stopped(call); why != "" {
-		f := res.stands(task)
-		f.Err = why
-		r.finds(task, f)
+	s := sending{runner: r, task: task, call: res.next(), attempt: res.tries + 1}
+	if why := r.classes.stopped(s.call); why != "" {
+		r.leave(task, why)
 		return false
 	}
-	attempt, intents := res.tries+1, 0
-	if call.Action == fleet.Delete {
+	if s.call.Action == fleet.Delete {
 		r.deletes.Add(1)
 		r.deleting.Add(1)
 	}
-	reply := r.on.Do(ctx, call, func() error {
-		intents++
-		i := journal.Intent{Task: task, Call: res.done, Attempt: attempt, Action: call.Action, ID: call.EndpointID, Name: call.Name, ICCID: res.card()}
-		if err := r.opts.Journal.Intent(i); err != nil {
-			return err
-		}
-		res.intent(i, time.Now())
-		return nil
-	})
-	if reply.Outcome == fleet.Done && call.Action == fleet.Create && !r.taken.take(reply.ID) {
-		reply.Outcome, reply.Err = fleet.Unknown, fmt.Errorf("create was answered with id %s, which is another endpoint's", reply.ID)
-		reply.ID = ""
-	}
+	reply := s.own(r.on.Do(ctx, s.call, s.announce))
 	if reply.Fatal {
 		r.halt(reply.Err)
 	}
-	if intents == 0 && reply.Outcome == fleet.NotAttempted && !reply.Fatal {
-		r.deleted(call.Action)
-		return false // an interrupt came before it
+	if s.intents > 0 || reply.Outcome != fleet.NotAttempted || reply.Fatal {
+		r.classes.note(s.call, reply)
+		r.book(task, s.attempt, reply)
 	}
-	r.classes.note(call, reply)
-	r.book(task, attempt, reply)
 	if reply.Outcome != fleet.Unknown {
-		r.deleted(call.Action)
+		r.deleted(s.call.Action)
 	}
-	return reply.Outcome == fleet.Done || reply.Outcome == fleet.Unknown
+	return reply.Outcome == fleet.Done || reply.Outcome == fleet.Unknown || errors.Is(reply.Err, fleet.ErrRecheck) && r.again(task)
+}
+
+// sending is one call on its way.
+type sending struct {
+	*runner
+	task, attempt int
+	call          fleet.Call
+	intents       int
+}
+
+// What a call rests on must not be older than this when it is sent: an endpoint
+// that is hurt was read, an intent was begun. With the time that the request may
+// take to be written, the latter is writeLimit.
+const (
+	lookedLately = 5 * time.Second // or three calls' time, at a slow pace
+	slowSync     = 10 * time.Second
+	mostRechecks = 30 // a pace that was throttled recovers by then
+)
+
+// lately is how long ago an endpoint may have been read right before it is hurt.
+func (r *runner) lately() time.Duration {
+	if rate := r.opts.Settling.Rate; rate > 0 {
+		return max(lookedLately, time.Duration(3/rate*float64(time.Second)))
+	}
+	return lookedLately
+}
+
+// announce journals that the call is about to leave, unless what it rests on is
+// too old by now: a permit, a throttle or an outage may have taken long, or the
+// disk. The error is an ErrRecheck then.
+func (s *sending) announce() error {
+	res, began := &s.results[s.task], time.Now()
+	if s.call.Action.Hurts() && began.Sub(res.looked) > s.lately() {
+		return fleet.ErrRecheck
+	}
+	s.intents++
+	i := journal.Intent{Task: s.task, Call: res.done, Attempt: s.attempt, Action: s.call.Action, ID: s.call.EndpointID, Name: s.call.Name, ICCID: res.card()}
+	if err := s.opts.Journal.Intent(i); err != nil {
+		return err
+	}
+	now := time.Now()
+	if max(now.Sub(began), now.Round(0).Sub(began.Round(0))) > slowSync {
+		return fleet.ErrRecheck
+	}
+	res.intent(i, now)
+	return nil
+}
+
+// own doubts a create that was answered with an id that is not its own.
+func (s *sending) own(reply fleet.Reply) fleet.Reply {
+	if reply.Outcome == fleet.Done && s.call.Action == fleet.Create && !s.taken.take(reply.ID) {
+		reply.Outcome, reply.Err = fleet.Unknown, fmt.Errorf("create was answered with id %s, which is another endpoint's", reply.ID)
+		reply.ID = ""
+	}
+	return reply
+}
+
+// again says whether a call may be prepared once more; the platform may be too
+// slow for it.
+func (r *runner) again(task int) bool {
+	res := &r.results[task]
+	if res.rechecks++; res.rechecks < mostRechecks {
+		return true
+	}
+	r.leave(task, fmt.Sprintf("not begun: %d times the call could not be sent within %s of what it rests on; go on when the platform and the disk are faster", mostRechecks, r.lately()))
+	return false
+}
+
+// leave ends a task where it stands, with the reason.
+func (r *runner) leave(task int, why string) {
+	f := r.results[task].stands(task)
+	f.Err = why
+	r.finds(task, f)
 }
 
 // deleted notes that a call which may have removed an endpoint is over, and known.
@@ -99,7 +156,7 @@ func (r *runner) book(task, attempt int, reply fleet.Reply) {
 // next is the call that the task makes next.
 func (r *Result) next() fleet.Call {
 	call := r.calls[r.done]
-	call.Begun = r.done > 0 || r.tries > 0
+	call.Begun = r.done > 0 || r.tries > 0 || call.Action.Hurts() // that was read just now
 	call.EndpointID, call.Name = r.ID, r.liveName()
 	return call
 }
@@ -162,11 +219,10 @@ func (r *runner) asPlanned(ctx context.Context, task int) bool {
 	page, err := r.on.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: call.EndpointID})
 	switch {
 	case err != nil:
-		f := res.stands(task)
-		f.Err = fmt.Errorf("reading it before %s: %w", call.Action, err).Error()
-		r.finds(task, f)
+		r.leave(task, fmt.Sprintf("reading it before %s: %v", call.Action, err))
 		return false
 	case len(page.Endpoints) == 1:
+		res.looked = time.Now()
 		if why := res.changed(&page.Endpoints[0]); why != "" {
 			r.stale(task, why)
 			return false

@@ -17,6 +17,7 @@ var (
 	ErrPlan        = errors.New("plan cannot be used")          // stale, cut, foreign or edited
 	ErrStopped     = errors.New("stopped before the end")       // a halt rule or a time box
 	ErrIO          = errors.New("local input or output failed") // disk, pipe, permission
+	ErrRecheck     = errors.New("to be looked at again")        // what a call rests on is too old to send it now
 	ErrLocked      = errors.New("account is locked")            // another run changes it
 )
 

@@ -14,7 +14,8 @@ import (
 
 // Do sends one mutating call and says what came of it. The before function is
 // called after the permit and before the first byte, and again before each
-// replay; its error keeps the call from being sent. A call is replayed only
+// replay; its error keeps the call from being sent, and is fatal unless it is
+// an ErrRecheck. A call is replayed only
 // after what proves that it was not executed: a refused token, a throttle, or a
 // send that never came to its headers. A token that is refused although it is
 // new ends the run, and so does an outage longer than MaxOutage: the call is
@@ -52,6 +53,7 @@ type mutation struct {
 	reply   fleet.Reply
 	stale   string    // the token that was refused
 	renewed bool      // it was refused just now
+	refused int       // how often in all a token was
 	unsent  time.Time // when the call first proved not sent
 	tries   int       // that proved so
 }
@@ -60,13 +62,13 @@ type mutation struct {
 func (m *mutation) read(ctx context.Context, a attempt) Verdict {
 	c, reply, err := m.client, &m.reply, a.err
 	if a.began.IsZero() { // it never came to a send: an interrupt, or nobody can send
-		reply.Outcome, reply.Err, reply.Fatal = fleet.NotAttempted, err, ctx.Err() == nil
+		reply.Outcome, reply.Err, reply.Fatal = fleet.NotAttempted, err, ctx.Err() == nil && !errors.Is(err, fleet.ErrRecheck)
 		return Failed
 	}
 	if a.wrote {
 		reply.Sends++
 	}
-	reply.Started, reply.Written, reply.Duration = a.began, a.written, a.took
+	reply.Started, reply.Written, reply.Duration, reply.Code = a.began, a.written, a.took, ""
 	if err == nil {
 		reply.ID, reply.Code, err = c.opts.Dialect.ReadCall(m.call, a.reply)
 	}
@@ -94,7 +96,8 @@ func (m *mutation) again(ctx context.Context, verdict Verdict, a attempt, token 
 }
 
 func (m *mutation) renew(a attempt, token string) bool {
-	if m.renewed && a.tokenAge <= freshToken {
+	m.refused++
+	if m.renewed && a.tokenAge <= freshToken || m.refused >= mostRefused {
 		m.reply.Fatal = true // a new token is refused too: so would every other be
 		return false
 	}
@@ -142,7 +145,7 @@ func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 		return fleet.Page{}, err
 	}
 	var page fleet.Page
-	stale, renewed := "", false
+	stale, refused := "", 0
 	err = c.persist(ctx, req.Op, func() (attempt, error) {
 		a, token := c.try(ctx, req, priorityOfRead(q), stale, nothing)
 		if a.err != nil {
@@ -150,8 +153,8 @@ func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 		}
 		var err error
 		page, err = c.opts.Dialect.ReadQuery(q, a.reply)
-		if wire.ClassOf(err) == wire.Unauthorized && (!renewed || a.tokenAge > freshToken) {
-			stale, renewed = token, true
+		if wire.ClassOf(err) == wire.Unauthorized && (refused == 0 || a.tokenAge > freshToken && refused < mostRefused) {
+			stale, refused = token, refused+1
 			return a, errRenew
 		}
 		return a, err
@@ -165,6 +168,10 @@ func priorityOfRead(q fleet.Query) pace.Priority {
 	}
 	return pace.Next
 }
+
+// mostRefused is how often a call may meet a refused token, however old those were:
+// at a slow pace each has waited too long to be called new.
+const mostRefused = 5
 
 // freshToken is the age up to which a token that is refused again after it was
 // renewed means that every token would be; an older one has merely run out.

@@ -27,7 +27,7 @@ const (
 	// or forgotten by a NAT.
 	maxIdle = 5 * time.Second
 	// Headers that are not written by then are cancelled: proved not sent.
-	writeLimit = 30 * time.Second
+	writeLimit = 20 * time.Second
 )
 
 // Loopback says whether a URL names this machine.
