@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -23,10 +24,20 @@ import (
 func accountDir(state, baseURL, account string) string {
 	host := baseURL
 	if u, err := url.Parse(baseURL); err == nil && u.Host != "" {
-		host = u.Host
+		host = plainHost(u)
 	}
 	sum := sha256.Sum256([]byte(host + "\n" + account))
 	return filepath.Join(state, "accounts", plain(host)+"~"+plain(account)+"~"+hex.EncodeToString(sum[:4]))
+}
+
+// plainHost is the one form of a host that can be written in several: two forms
+// of it must not be two accounts, each with a lock of its own.
+func plainHost(u *url.URL) string {
+	name, port := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), u.Port()
+	if port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		return name
+	}
+	return net.JoinHostPort(name, port)
 }
 
 // plain leaves of a text what may stand in a file name.
@@ -54,16 +65,21 @@ func (s *session) hold(command string) (release func() error, err error) {
 	return lock.Release, nil
 }
 
-// doubts are the calls of earlier runs that nobody has settled.
+// doubts are the calls of earlier runs that nobody has settled, and those that
+// were done so lately that a listing may not show them.
 func (s *session) doubts() ([]plan.Doubt, error) {
 	histories, err := s.store.Histories()
 	if err != nil {
 		return nil, err
 	}
 	var doubts []plan.Doubt
+	now := s.clock()
 	for _, h := range histories {
 		for _, i := range h.Open() {
 			doubts = append(doubts, plan.Doubt{Run: h.Run, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID})
+		}
+		for _, i := range h.Young(now, s.settling.Window) {
+			doubts = append(doubts, plan.Doubt{Run: h.Run, Done: true, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID})
 		}
 	}
 	return doubts, nil
@@ -114,18 +130,19 @@ func (r *ofRun) unfinished() bool {
 
 // settleEarlier finds out, for all earlier runs of the account, what their open
 // calls did and whether what was acknowledged is so: by waiting where that is
-// needed. What cannot be found out stays open, and is blocked in the plan.
-func (s *session) settleEarlier(ctx context.Context, env Env) error {
+// needed. What cannot be found out stays open, and is blocked in the plan. The run
+// that is to go on settles its own.
+func (s *session) settleEarlier(ctx context.Context, env Env, but string) error {
 	histories, err := s.store.Histories()
 	if err != nil {
 		return err
 	}
 	for _, h := range histories {
 		open := len(h.Open())
-		if open == 0 && h.Verified() {
+		if h.Run == but || open == 0 && h.Verified() {
 			continue
 		}
-		say(env.Stderr, "run %s was cut short: finding out what it did (%s in doubt), which may take %s …", h.Run, calls(open), 2*s.settling.Window+time.Minute)
+		say(env.Stderr, "run %s is not verified: finding out what it did (%s in doubt), which may take %s …", h.Run, calls(open), 2*s.settling.Window+time.Minute)
 		if err := s.settleRun(ctx, env, h.Run); err != nil {
 			return err
 		}
@@ -164,16 +181,17 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	return j.End(end)
 }
 
-// supersede marks earlier runs that were not finished: a newer one does their
-// work.
-func (s *session) supersede(by string) error {
+// supersede marks earlier runs that were not finished and are about some of the
+// same endpoints: what they have left must not undo what a newer run has done.
+func (s *session) supersede(by string, p *plan.Plan) error {
 	histories, err := s.store.Histories()
+	mine := subjects(p)
 	for _, h := range histories {
-		if h.Run == by || h.SupersededBy() != "" {
+		if s.store.SupersededBy(h) != "" {
 			continue
 		}
 		old, broken := s.recall(h)
-		if broken != nil || !old.unfinished() {
+		if broken != nil || !old.unfinished() || !overlap(mine, subjects(old.plan)) {
 			continue // what cannot be recalled cannot be resumed either
 		}
 		j, _, failed := s.store.Continue(h.Run, s.opened("supersede"))
@@ -183,6 +201,36 @@ func (s *session) supersede(by string) error {
 		err = errors.Join(err, failed)
 	}
 	return err
+}
+
+// subjects are the names, ids and cards of the endpoints that a plan is about.
+func subjects(p *plan.Plan) map[string]bool {
+	about := map[string]bool{}
+	add := func(f fleet.Fields, id fleet.ID) {
+		for key, given := range map[string]bool{"name " + fleet.NameKey(f.Name): f.Name != "", "card " + f.ICCID.Key(): f.ICCID != "", "id " + string(id): id != ""} {
+			if given {
+				about[key] = true
+			}
+		}
+	}
+	for i := range p.Tasks {
+		if t := &p.Tasks[i]; t.Spec != nil {
+			add(t.Spec.Fields, t.Spec.ID)
+		}
+		if t := &p.Tasks[i]; t.Before != nil {
+			add(t.Before.Fields, t.Before.ID)
+		}
+	}
+	return about
+}
+
+func overlap(a, b map[string]bool) bool {
+	for key := range a {
+		if b[key] {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *session) opened(command string) journal.Opened {

@@ -108,7 +108,7 @@ func (s *session) apply(ctx context.Context, env Env, o applyOptions, want *flee
 			return err
 		}
 	}
-	if err := s.settleEarlier(ctx, env); err != nil {
+	if err := s.settleEarlier(ctx, env, ""); err != nil {
 		return err
 	}
 	w := &work{want: want, halt: halt, reports: o.reports}
@@ -125,11 +125,6 @@ func (s *session) apply(ctx context.Context, env Env, o applyOptions, want *flee
 	run, err := s.begin("apply", w)
 	if err != nil {
 		return err
-	}
-	if saved == nil {
-		if err := s.supersede(run.ID); err != nil {
-			return errors.Join(err, w.journal.Close())
-		}
 	}
 	return s.execute(ctx, env, w, run)
 }
@@ -184,7 +179,7 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *
 		return fleet.Kind(fleet.ErrIO, err)
 	}
 	asked := time.Now()
-	if err := errors.Join(guarded(w.plan.Blocked), ask(env, o.yes, w.plan)); err != nil {
+	if err := errors.Join(guarded(w.plan.Blocked), ask(ctx, env, o.yes, w.plan)); err != nil {
 		return err
 	}
 	w.results = apply.New(w.plan, s.client.Abilities())
@@ -248,7 +243,7 @@ func (s *session) owned(what, account, baseURL, dialect string) error {
 
 // ask asks before anything changes: for a yes, or for the number where endpoints
 // will be deleted.
-func ask(env Env, yes bool, p *plan.Plan) error {
+func ask(ctx context.Context, env Env, yes bool, p *plan.Plan) error {
 	if yes || p.Counts.Calls == 0 {
 		return nil
 	}
@@ -257,9 +252,24 @@ func ask(env Env, yes bool, p *plan.Plan) error {
 		word, wish = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
 	}
 	_, _ = fmt.Fprintf(env.Stderr, "%d endpoints will change in %d calls; to go on, %s: ", p.Counts.Change, p.Counts.Calls, wish)
-	answer, _ := bufio.NewReader(env.Stdin).ReadString('\n')
-	if strings.TrimSpace(answer) != word {
+	if answer(ctx, env) != word {
 		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))
 	}
 	return nil
+}
+
+// answer reads a line, or nothing when the context ends first; nobody can take the
+// reading back, but the program is over then.
+func answer(ctx context.Context, env Env) string {
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(env.Stdin).ReadString('\n')
+		line <- strings.TrimSpace(text)
+	}()
+	select {
+	case text := <-line:
+		return text
+	case <-ctx.Done():
+		return ""
+	}
 }

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -35,7 +37,7 @@ func System() Env {
 }
 
 // Signals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP;
-// the second one ends the process as if nobody listened. A SIGHUP that whoever
+// the next one ends the process as if nobody listened. A SIGHUP that whoever
 // started the program wants ignored, as nohup does, is ignored.
 func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
@@ -46,15 +48,42 @@ func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 	}
 	signal.Notify(came, signals...)
 	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of output, not the end of a run
-	go func() {
+	ended := make(chan struct{})
+	go listen(came, ended, func(s syscall.Signal) { cancel(&interrupted{s}) })
+	return ctx, sync.OnceFunc(func() { signal.Stop(came); close(ended); cancel(nil) })
+}
+
+// toldTwice is how soon after the first a signal is no second wish: timeout(1)
+// signals its child, and then the group that the child is in.
+const toldTwice = 300 * time.Millisecond
+
+// listen stops the program at the first signal and ends it at the next. One
+// hang-up is often told twice, by the shell and by the kernel, and nobody is left
+// at the terminal to mean it.
+func listen(came <-chan os.Signal, ended <-chan struct{}, stop func(syscall.Signal)) {
+	var first time.Time
+	for {
 		select {
 		case s := <-came:
-			signal.Stop(came)
-			cancel(&interrupted{s.(syscall.Signal)})
-		case <-ctx.Done():
+			switch by := s.(syscall.Signal); {
+			case first.IsZero():
+				first = time.Now()
+				stop(by)
+			case by != syscall.SIGHUP && time.Since(first) >= toldTwice:
+				die(by)
+			}
+		case <-ended:
+			return
 		}
-	}()
-	return ctx, func() { signal.Stop(came); cancel(nil) }
+	}
+}
+
+// die ends the process by a signal, also where that was ignored before it began.
+func die(by syscall.Signal) {
+	signal.Reset(by)
+	_ = syscall.Kill(os.Getpid(), by)
+	time.Sleep(100 * time.Millisecond)
+	os.Exit(128 + int(by))
 }
 
 type interrupted struct{ signal syscall.Signal }

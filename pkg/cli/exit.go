@@ -97,25 +97,25 @@ func runError(run *report.Run) error {
 	return errors.Join(run.Cut, run.Doubt, rows)
 }
 
+// reported is an error that a run's own output says; it has no text any more.
+type reported struct{ err error }
+
+func (r *reported) Error() string { return "" }
+func (r *reported) Unwrap() error { return r.err }
+
 // complain prints why a command failed. What its own output has said already
 // is not said again.
 func complain(w io.Writer, err error) {
-	var rows *rowsError
-	if err == nil || err == errDiffers || errors.As(err, &rows) && len(joined(err)) == 1 {
+	if err == nil || err == errDiffers {
 		return
 	}
 	for _, line := range strings.Split(err.Error(), "\n") {
-		if errors.Is(err, fleet.ErrInvalid) {
+		switch {
+		case line == "":
+		case errors.Is(err, fleet.ErrInvalid):
 			say(w, "%s", fleet.Printable(line))
-			continue
+		default:
+			say(w, "sftctl: %s", fleet.Printable(line))
 		}
-		say(w, "sftctl: %s", fleet.Printable(line))
 	}
-}
-
-func joined(err error) []error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return many.Unwrap()
-	}
-	return []error{err}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +70,7 @@ func (s *session) choose(args []string) (string, error) {
 		return "", err
 	}
 	for i := len(histories) - 1; i >= 0; i-- {
-		if histories[i].SupersededBy() != "" {
+		if s.store.SupersededBy(histories[i]) != "" {
 			continue
 		}
 		if old, err := s.recall(histories[i]); err != nil || old.unfinished() {
@@ -84,6 +85,9 @@ func (s *session) resume(ctx context.Context, env Env, id string, w work) error 
 	h, err := s.store.History(id)
 	if err == nil {
 		err = s.resumable(h)
+	}
+	if err == nil {
+		err = s.settleOthers(ctx, env, id)
 	}
 	if err != nil {
 		return err
@@ -103,21 +107,61 @@ func (s *session) resume(ctx context.Context, env Env, id string, w work) error 
 	return s.execute(ctx, env, &w, run)
 }
 
+// lagging is how long to wait for a listing that lags.
+const lagging = 30 * time.Second
+
+// pause waits; it is false when the context ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// settleOthers finds out what all other runs did, and refuses to go on while a call
+// of theirs may still be applied: this run could do the same once more.
+func (s *session) settleOthers(ctx context.Context, env Env, id string) error {
+	if err := s.settleEarlier(ctx, env, id); err != nil {
+		return err
+	}
+	doubts, err := s.doubts()
+	if err != nil {
+		return err
+	}
+	for _, d := range doubts {
+		if d.Run != id && !d.Done {
+			return fleet.Kind(fleet.ErrIncomplete, fmt.Errorf("run %s is not resumed: %s", id, d))
+		}
+	}
+	return nil
+}
+
 // resumable refuses a run that is not this session's to go on with.
 func (s *session) resumable(h *journal.History) error {
-	if by := h.SupersededBy(); by != "" {
-		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("run %s is superseded by run %s, which did its files anew; resume that one if it is unfinished", h.Run, by))
+	if by := s.store.SupersededBy(h); by != "" {
+		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("run %s is superseded by run %s, which worked on some of the same endpoints since; apply its files again for what is left", h.Run, by))
 	}
 	return s.owned("run "+h.Run, h.Account, h.BaseURL, h.Dialect)
 }
 
-// refreshed reads what is live and notes which tasks may not go on.
+// refreshed reads what is live and notes which tasks may not go on. What the run
+// has done so lately that a listing may lag behind it is read again, until it
+// shows or that is long ago.
 func (s *session) refreshed(ctx context.Context, env Env, w *work) error {
-	now, l, err := s.planFiles(ctx, env, w.want, w.plan.Limits, nil)
-	if err != nil {
-		return err
+	var l look
+	for {
+		now, seen, err := s.planFiles(ctx, env, w.want, w.plan.Limits, nil)
+		if err != nil {
+			return err
+		}
+		l, w.look, w.stale = seen, seen, apply.Refresh(w.plan, w.results, now, seen.have)
+		wait := apply.Lags(w.results, w.stale, s.settling.Window)
+		if wait <= 0 || !pause(ctx, min(wait, lagging)) {
+			break
+		}
 	}
-	w.look, w.stale = l, apply.Refresh(w.plan, w.results, now, l.have)
 	own := map[string]bool{} // names of endpoints that the run may have made itself
 	for i := range w.results {
 		if r := &w.results[i]; r.Open() && r.ID == "" {

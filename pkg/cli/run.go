@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -64,11 +65,15 @@ type work struct {
 	reports string
 }
 
-// begin journals a new run.
+// begin journals a new run, which takes the place of older ones. Those are marked
+// first: whatever happens in between, none of them is resumed.
 func (s *session) begin(command string, w *work) (*report.Run, error) {
 	run := &report.Run{ID: newID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
 	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: w.plan.Inputs, At: run.Started}
-	var err error
+	err := s.supersede(run.ID, w.plan)
+	if err != nil {
+		return nil, err
+	}
 	w.journal, err = s.store.Create(h, s.opened(command), w.plan.Write)
 	return run, err
 }
@@ -80,13 +85,22 @@ func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run
 	s.check(ctx, env, w, run)
 	outcome := errors.Join(runError(run), w.journal.Err())
 	run.Exit = exitCode(ctx, outcome)
+	if outcome != nil {
+		outcome = &reported{outcome}
+	}
 	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: text(run.Cut), Doubt: text(run.Doubt), Reads: s.reads(), Settles: s.settles}
-	kept := errors.Join(w.journal.End(end), w.journal.Close())
 	for i := range run.Results {
 		run.Results[i].End(end)
 	}
-	// What was simulated is kept before anything is printed: a pipe may break.
-	return errors.Join(outcome, kept, s.close(), s.deliver(env, w.reports, run))
+	// What was simulated is kept before anything is printed: a pipe may break. The
+	// run ends in the journal only when its report is there: until then it is
+	// resumed.
+	delivered := errors.Join(s.close(), s.deliver(env, w.reports, run))
+	kept := w.journal.End(end)
+	if closed := w.journal.Close(); closed != nil {
+		kept = fmt.Errorf("%w (sftctl resume %s goes on once the disk takes it)", closed, run.ID)
+	}
+	return errors.Join(outcome, kept, delivered)
 }
 
 func text(err error) string {
@@ -182,12 +196,24 @@ func deliver(env Env, reports string, run *report.Run) error {
 // writeReports writes the files of a run into a folder of its own.
 func writeReports(reports string, run *report.Run) error {
 	files := run.Files()
+	tidy(filepath.Join(reports, run.ID))
 	for _, name := range sortedKeys(files) {
 		if err := writeFile(filepath.Join(reports, run.ID, name), files[name]); err != nil {
 			return fmt.Errorf("%w (sftctl runs show %s --reports DIR writes the reports again)", err, run.ID)
 		}
 	}
 	return nil
+}
+
+// tidy removes what a process that was killed left of files in a run's folder.
+// Where that is not possible, writing will say why.
+func tidy(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // settlingOf says how the flags want unknown calls to be settled.

@@ -69,7 +69,7 @@ func runList(env Env, flag string) error {
 
 // state says in a few words how a run stands.
 func state(store *journal.Store, h *journal.History) string {
-	if by := h.SupersededBy(); by != "" {
+	if by := store.SupersededBy(h); by != "" {
 		return "superseded by " + by
 	}
 	end, ended := h.Ended()
@@ -77,8 +77,10 @@ func state(store *journal.Store, h *journal.History) string {
 	switch {
 	case err != nil:
 		return "cannot be read"
+	case h.Running():
+		return "running"
 	case !ended:
-		return "running, or cut off"
+		return "cut off"
 	case old.unfinished():
 		return fmt.Sprintf("unfinished, exit %d", end.Exit)
 	}
@@ -139,7 +141,10 @@ func (r *ofRun) report() *report.Run {
 	run.Cut, run.Doubt = told(end.Cut), told(end.Doubt)
 	if !ended {
 		run.Ended = r.LastTime()
-		run.Cut = errors.New("it is still running, or was cut off")
+		run.Cut = errors.New("it was cut off; sftctl resume " + run.ID + " finishes it")
+		if r.Running() {
+			run.Cut = errors.New("it is still running")
+		}
 		run.Doubt = errors.New("there was no listing after it yet")
 	}
 	return run

@@ -32,8 +32,12 @@ type OS struct{}
 
 // MkdirAll makes a directory that only the owner may look into, whatever the
 // umask says and whatever its mode was. What it makes is durable: a file is lost
-// with the name of its directory.
+// with the name of its directory. One that is as it should be is not touched: what
+// is on a disk that went read-only can still be read.
 func (o OS) MkdirAll(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() && info.Mode().Perm() == 0o700 {
+		return nil
+	}
 	made := absent(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

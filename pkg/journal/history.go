@@ -85,7 +85,7 @@ func torn(line []byte, before uint32) bool {
 // take takes a line into the history.
 func (h *History) take(line []byte, fits bool) error {
 	if !fits {
-		return errors.New("the checksum does not fit, a line was changed or is missing; nothing is done with it, restore it from a backup or keep it and make a new plan")
+		return errors.New("the checksum does not fit, a line was changed or is missing; nothing is done on the account before it is restored from a backup, or, ten minutes after the run, moved away with its folder")
 	}
 	record, err := read(line[sumLen:])
 	if err != nil {
@@ -190,6 +190,34 @@ func unknown(steps []fleet.Outcome) bool {
 	return false
 }
 
+// Young are the intents of creates and activations that the platform acknowledged
+// and that are not certainly older than a time: a listing that lags may not show
+// what they did.
+func (h *History) Young(now Moment, than time.Duration) []Intent {
+	type call struct{ task, call int }
+	last, done := map[call]Intent{}, map[call]bool{}
+	var order []call
+	for _, r := range h.Records {
+		switch r := r.(type) {
+		case Intent:
+			at := call{r.Task, r.Call}
+			if _, seen := last[at]; !seen {
+				order = append(order, at)
+			}
+			last[at] = r
+		case Outcome:
+			done[call{r.Task, r.Call}] = r.Outcome == fleet.Done
+		}
+	}
+	var young []Intent
+	for _, at := range order {
+		if i := last[at]; done[at] && (i.Action == fleet.Create || i.Action == fleet.Activate) && i.Age(now) < than {
+			young = append(young, i)
+		}
+	}
+	return young
+}
+
 // Ended is how the last process on the run ended, and whether it did.
 func (h *History) Ended() (End, bool) {
 	for i := len(h.Records) - 1; i >= 0; i-- {
@@ -217,16 +245,6 @@ func (h *History) Verified() bool {
 		}
 	}
 	return verified
-}
-
-// SupersededBy is the run that took this one's place, empty when none did.
-func (h *History) SupersededBy() string {
-	for _, r := range h.Records {
-		if s, ok := r.(Superseded); ok {
-			return s.By
-		}
-	}
-	return ""
 }
 
 // upStep is how exact the time since the boot is.

@@ -88,6 +88,20 @@ func lives(o Owner) bool {
 	return o.Host != host || !errors.Is(syscall.Kill(o.PID, 0), syscall.ESRCH)
 }
 
+// Running says whether the process that wrote last may still be at work: it has not
+// said that it ended, and it lives as far as this machine can tell.
+func (h *History) Running() bool {
+	if _, ended := h.Ended(); ended {
+		return false
+	}
+	for i := len(h.Records) - 1; i >= 0; i-- {
+		if o, ok := h.Records[i].(Opened); ok {
+			return lives(Owner{PID: o.PID, Host: o.Host})
+		}
+	}
+	return false
+}
+
 func named(o Owner) string {
 	return fmt.Sprintf("another run holds this account: %s, process %d on %s, since %s", fleet.Printable(o.Command), o.PID, fleet.Printable(o.Host), o.Since.Format(time.RFC3339))
 }

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sftctl/pkg/fleet"
@@ -186,7 +188,7 @@ func (s *Store) read(run string) ([]byte, *History, error) {
 	h, err := Parse(data)
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("run %s: %w", run, err)
+		return nil, nil, fmt.Errorf("run %s: %w (it is %s)", run, err, s.path(run, journalFile))
 	case h.Run == "":
 		return nil, nil, missing(run)
 	case h.Run != run:
@@ -238,7 +240,8 @@ func (s *Store) Runs() ([]string, error) {
 }
 
 // Histories are those of all runs that began, the oldest first. The error has
-// all that cannot be read, each an ErrIO or an ErrPlan.
+// all that cannot be read, each an ErrIO or an ErrPlan, and all that are missing
+// although they used a plan up: what they sent may still be applied.
 func (s *Store) Histories() ([]*History, error) {
 	runs, err := s.Runs()
 	if err != nil {
@@ -256,16 +259,69 @@ func (s *Store) Histories() ([]*History, error) {
 			all = append(all, h)
 		}
 	}
-	return all, errors.Join(problems...)
+	return all, errors.Join(append(problems, s.lost(all))...)
+}
+
+// SupersededBy is the run that took the place of another, empty when none did. A
+// mark is void when a crash came between it and the journal of the newer run.
+func (s *Store) SupersededBy(h *History) string {
+	for _, r := range h.Records {
+		mark, ok := r.(Superseded)
+		if !ok {
+			continue
+		}
+		if _, err := s.History(mark.By); !errors.Is(err, errNoRun) {
+			return mark.By
+		}
+	}
+	return ""
+}
+
+// lost are the runs that used a plan up and have no journal any more.
+func (s *Store) lost(there []*History) error {
+	marked, err := s.marked()
+	for _, h := range there {
+		delete(marked, h.Run)
+	}
+	for _, run := range slices.Sorted(maps.Keys(marked)) {
+		if _, missing := s.History(run); errors.Is(missing, errNoRun) {
+			err = errors.Join(err, fleet.Kind(fleet.ErrPlan, fmt.Errorf("run %s has sent something, and its journal is missing: restore it, or, ten minutes after the run, remove %s", run, marked[run])))
+		}
+	}
+	return err
+}
+
+// marked are the runs that used a plan up, each with the file that says so.
+func (s *Store) marked() (map[string]string, error) {
+	names, err := s.fs.ReadDir(s.used())
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrIO, err)
+	}
+	marked := map[string]string{}
+	for _, name := range names {
+		path := filepath.Join(s.used(), name)
+		data, err := s.fs.ReadFile(path)
+		if strings.HasSuffix(name, pending) || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fleet.Kind(fleet.ErrIO, err)
+		}
+		marked[string(bytes.TrimSpace(data))] = path
+	}
+	return marked, nil
 }
 
 // Tidy removes what a crash left: runs that never began, and files that are not
 // whole. The account must be locked.
 func (s *Store) Tidy() error {
 	err := s.sweep(s.used())
+	marked, unmarked := s.marked()
+	err = errors.Join(err, unmarked)
 	runs, unread := s.Runs()
 	for _, run := range runs {
 		switch _, unbegun := s.History(run); {
+		case errors.Is(unbegun, errNoRun) && marked[run] != "": // it is missed, not unbegun
 		case errors.Is(unbegun, errNoRun):
 			err = errors.Join(err, s.sweep(s.path(run, "")), s.remove(run))
 		case unbegun == nil:

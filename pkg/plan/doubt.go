@@ -8,9 +8,11 @@ import (
 )
 
 // Doubt is a call of an earlier run of which nobody knows whether it was applied,
-// or will be. What it is about is left alone until that is settled.
+// or will be; or one that was, so lately that listings may not show it. What it
+// is about is left alone until that is settled.
 type Doubt struct {
 	Run    string
+	Done   bool // the platform acknowledged it
 	Action fleet.Action
 	ID     fleet.ID // empty for a create
 	Name   string
@@ -40,6 +42,9 @@ func (b *builder) block(tasks []Task) {
 
 // String says what a person can do about the doubt.
 func (d Doubt) String() string {
+	if d.Done {
+		return "run " + d.Run + " has done " + d.Action.String() + " for it a short while ago, and the listing does not show that yet; plan again in some minutes"
+	}
 	return "run " + d.Run + " sent " + d.Action.String() + " for it, and nobody knows yet whether that was applied; sftctl resume " + d.Run + " settles it"
 }
 
@@ -60,6 +65,8 @@ func (d Doubt) shown(have *inventory.Inventory) bool {
 		return there && live.Reported.Has(fleet.FieldICCID) && live.ICCID == ""
 	case fleet.Suspend:
 		return there && live.Status == fleet.StatusSuspended
+	case fleet.Activate:
+		return there && d.Done && live.Status != fleet.StatusPreActive && live.Status != fleet.StatusHold
 	}
 	return false // an activation may be that of before a swap, and a value may be anything
 }
