@@ -70,6 +70,7 @@ var errKilled = errors.New("the process was killed")
 // lostConnections carries requests until the process is killed.
 type lostConnections struct {
 	sim     *simulator.Simulator
+	dial    time.Duration // before anything is written of what carries a body
 	crashed chan struct{}
 }
 
@@ -86,9 +87,18 @@ func (l lostConnections) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	came := make(chan answer, 1)
 	go func() {
-		response, err := l.sim.RoundTrip(r.WithContext(ctx))
-		came <- answer{response, err}
-		cancel()
+		defer cancel()
+		dial := time.Duration(0)
+		if r.Method == http.MethodPost {
+			dial = l.dial
+		}
+		select {
+		case <-time.After(dial):
+			response, err := l.sim.RoundTrip(r.WithContext(ctx))
+			came <- answer{response, err}
+		case <-ctx.Done():
+			came <- answer{nil, ctx.Err()}
+		}
 	}()
 	select {
 	case a := <-came:
@@ -105,7 +115,7 @@ func (m *machine) start() (context.Context, *process) {
 	p := &process{cancel: cancel, crashed: make(chan struct{})}
 	purse := pace.NewShared(m.world.rate, m.slots)
 	client, err := platform.New(platform.Options{BaseURL: "https://test.invalid", Username: "ann", Password: platform.NewSecret("pw"),
-		Dialect: wire.EndpointInfo{}, Purse: purse, Parallel: m.world.workers, Transport: lostConnections{m.sim, p.crashed}})
+		Dialect: wire.EndpointInfo{}, Purse: purse, Parallel: m.world.workers, Transport: lostConnections{m.sim, m.world.dial, p.crashed}})
 	if err != nil {
 		panic(err)
 	}
@@ -218,6 +228,7 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 			return err
 		}
 		if id == "" { // nothing was begun yet
+			m.checkForgotten(p)
 			run.Command = "apply"
 			return m.dispatch(ctx, p, "apply", run)
 		}
@@ -232,6 +243,7 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 		return err
 	}
 	run.Planned = made.Counts.Calls
+	m.checkDoubts(p, made)
 	var file bytes.Buffer
 	err = made.Write(&file)
 	m.saved = file.Bytes()
@@ -301,7 +313,10 @@ func (m *machine) fail(invariant, format string, args ...any) {
 }
 
 // shares are what schedules are about.
-type shares struct{ unknown, crash, swap, orphan bool }
+type shares struct {
+	unknown, crash, swap, orphan bool
+	seen, journalled             int // sends that the platform saw, and that the journals speak of
+}
 
 // play lets a schedule happen and returns the invariants that it broke.
 func (w *schedule) play(slots *pace.Slots) (violations []string, s shares) {
@@ -312,6 +327,7 @@ func (w *schedule) play(slots *pace.Slots) (violations []string, s shares) {
 	m.scenario()
 	time.Sleep(10 * time.Minute) // for what is still to be applied
 	m.problem = append(m.problem, m.judge(before, bills)...)
+	m.rules()
 	if len(m.problem) > 0 && *showLog != "" {
 		m.problem = append(m.problem, m.lines(*showLog)...)
 	}
@@ -363,10 +379,15 @@ func (m *machine) scenario() {
 		if next = planned.next; code >= 0 && code != 130 && code != 74 {
 			break
 		}
+		if m.world.seed%2 == 0 { // somebody looks first
+			m.command("plan", crash{})
+		}
 	}
 	m.command("plan", crash{})
 	m.sim.Heal()
+	m.world.mu.Lock()
 	m.world.left = true
+	m.world.mu.Unlock()
 	m.heal()
 	m.again(used)
 }
@@ -403,7 +424,7 @@ func (m *machine) settled(command string, began time.Time) {
 	p := &process{}
 	histories, _ := p.storeOn(m.disk).Histories()
 	for _, h := range histories {
-		for _, open := range h.Open() {
+		for _, open := range inDoubt(h) {
 			m.fail("I18", "after %s on a platform that is well, %s of %s in run %s is unknown", command, open.Action, open.Name, h.Run)
 		}
 	}
@@ -426,6 +447,7 @@ func (m *machine) judge(before []fleet.Endpoint, bills map[fleet.ID]int) []strin
 	}
 	e := oracle.Evidence{Before: endpoints(before), Rows: m.world.rows(), Orphans: m.world.orphans.String(), Scope: "m-", Protect: []string{guarded0},
 		Foreign: m.world.touched, Settle: apply.DefaultWindow, Log: log.Bytes(), Live: endpoints(m.sim.Endpoints()), Bills: counted, Runs: m.runs, Rate: m.world.rate}
+	m.shares.seen, m.shares.journalled = oracle.Sends(e)
 	var found []string
 	for _, v := range oracle.Check(e) {
 		found = append(found, v.String())
@@ -459,7 +481,7 @@ func trial(t *testing.T, w *schedule) (violations []string, s shares) {
 // twice, nothing is lost, every row is accounted for truthfully.
 func TestBattery(t *testing.T) {
 	var mu sync.Mutex
-	total := map[string]int{}
+	total, sends := map[string]int{}, [2]int{}
 	began := time.Now()
 	t.Run("schedules", func(t *testing.T) {
 		for worker := range runtime.GOMAXPROCS(0) {
@@ -473,7 +495,7 @@ func TestBattery(t *testing.T) {
 					}
 					mu.Lock()
 					total["schedules"]++
-					s.count(total)
+					s.count(total, &sends)
 					mu.Unlock()
 				}
 			})
@@ -483,7 +505,7 @@ func TestBattery(t *testing.T) {
 	for _, what := range slices.Sorted(maps.Keys(total)) {
 		t.Logf("%-9s %6d (%3d %%)", what, total[what], 100*total[what]/max(total["schedules"], 1))
 	}
-	t.Logf("%.0f schedules per second", float64(total["schedules"])/took)
+	t.Logf("%.0f schedules per second; the platform saw %d sends, and the journals have %d", float64(total["schedules"])/took, sends[0], sends[1])
 	if n := total["schedules"]; n >= 100 {
 		for _, what := range []string{"unknown", "crash", "swap", "orphan"} {
 			if total[what]*100 < 30*n {
@@ -493,12 +515,14 @@ func TestBattery(t *testing.T) {
 	}
 }
 
-func (s shares) count(total map[string]int) {
+func (s shares) count(total map[string]int, sends *[2]int) {
 	for what, is := range map[string]bool{"unknown": s.unknown, "crash": s.crash, "swap": s.swap, "orphan": s.orphan} {
 		if is {
 			total[what]++
 		}
 	}
+	sends[0] += s.seen
+	sends[1] += s.journalled
 }
 
 // draw makes the schedule of a number.

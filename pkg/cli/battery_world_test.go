@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -49,11 +50,15 @@ type schedule struct {
 	rate    float64
 	latency time.Duration
 	lag     time.Duration
-	perMil  uint64 // calls of a thousand that go wrong
+	dial    time.Duration // from the intent of a call to its first byte
+	perMil  uint64        // calls of a thousand that go wrong
 	effects []simulator.Effect
+	cursed  string                               // a row of which no call is ever done
 	pinned  map[simulator.Event]simulator.Effect // faults of chosen calls, before all others
 	crashes []crash
 	foreign []foreign
+	calm    bool       // nothing goes wrong with reads
+	mu      sync.Mutex // guards what follows
 	touched map[string]time.Time
 	left    bool // nobody else changes anything any more
 	trace   []string
@@ -129,6 +134,12 @@ func drawSchedule(t *rapid.T) *schedule {
 		w.foreign = append(w.foreign, foreign{time.Duration(rapid.IntRange(0, 600).Draw(t, "when")) * time.Second,
 			rapid.IntRange(0, len(w.kinds)-1).Draw(t, "row"), rapid.IntRange(0, 3).Draw(t, "what")})
 	}
+	if w.dial = rapid.SampledFrom([]time.Duration{0, 0, 0, 18 * time.Second}).Draw(t, "dial"); w.dial > 0 {
+		w.rate = 0 // the platform cannot see the pace of what takes its time to get there
+	}
+	if rapid.IntRange(0, 3).Draw(t, "cursed") == 0 {
+		w.cursed = rowName(rapid.IntRange(0, len(w.kinds)-1).Draw(t, "cursed row"))
+	}
 	return w
 }
 
@@ -147,8 +158,8 @@ func drawCrash(t *rapid.T) crash {
 }
 
 func (w *schedule) String() string {
-	return fmt.Sprintf("kinds %v, saved %t, strays %d %s, workers %d, rate %g, latency %s, lag %s, faults %d of 1000 of %v, pinned %v, crashes %+v, foreign %+v",
-		w.kinds, w.saved, w.strays, w.orphans, w.workers, w.rate, w.latency, w.lag, w.perMil, w.effects, w.pinned, w.crashes, w.foreign)
+	return fmt.Sprintf("kinds %v, saved %t, strays %d %s, workers %d, rate %g, latency %s, lag %s, dial %s, cursed %q, faults %d of 1000 of %v, pinned %v, crashes %+v, foreign %+v",
+		w.kinds, w.saved, w.strays, w.orphans, w.workers, w.rate, w.latency, w.lag, w.dial, w.cursed, w.perMil, w.effects, w.pinned, w.crashes, w.foreign)
 }
 
 func (w *schedule) has(k need) bool { return slices.Contains(w.kinds, k) }
@@ -156,7 +167,7 @@ func (w *schedule) has(k need) bool { return slices.Contains(w.kinds, k) }
 // slack is how long the calls of a run may take besides settling.
 func (w *schedule) slack() time.Duration {
 	calls := time.Duration(6*len(w.kinds) + 40)
-	slack := calls * w.latency
+	slack := calls * (w.latency + w.dial)
 	if w.rate > 0 {
 		slack += calls * time.Duration(float64(time.Second)/w.rate)
 	}
@@ -253,7 +264,10 @@ func (w *schedule) fault(e simulator.Event) (simulator.Effect, time.Duration) {
 	if effect, ok := w.pinned[e]; ok {
 		return effect, w.delay(n)
 	}
-	if n%1000 >= w.perMil {
+	if w.cursed != "" && e.Row == w.cursed && e.Op.Mutates() {
+		return simulator.UnsureDropped, 0
+	}
+	if n%1000 >= w.perMil || w.calm && !e.Op.Mutates() {
 		return simulator.NoEffect, 0
 	}
 	n /= 1000
@@ -284,6 +298,8 @@ func (w *schedule) meddle(sim *simulator.Simulator) {
 }
 
 func (w *schedule) touch(sim *simulator.Simulator, f foreign) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.left {
 		return
 	}
