@@ -103,6 +103,10 @@ func trials(t *testing.T, n int, make func(i int) *schedule) {
 	t.Logf("%d schedules, %.0f per second", played.Load(), float64(played.Load())/time.Since(began).Seconds())
 }
 
+// raceStep picks one schedule of so many for the race detector: it needs variety,
+// not all of them.
+const raceStep = 25
+
 // Every fault of every call, alone and with every other on the next attempt or
 // on the next call of the row.
 func TestBatteryPairs(t *testing.T) {
@@ -110,7 +114,7 @@ func TestBatteryPairs(t *testing.T) {
 	n := (len(all) + rowsEach - 1) / rowsEach
 	step := 1
 	if raceEnabled {
-		step = 10 // the race detector needs variety, not all of it
+		step = raceStep
 	}
 	t.Logf("%d single faults and pairs", len(all)/step)
 	trials(t, n/step, func(i int) *schedule {
@@ -142,7 +146,7 @@ func TestBatteryCrashPoints(t *testing.T) {
 	}
 	step := 1
 	if raceEnabled {
-		step = 10
+		step = raceStep
 	}
 	trials(t, len(points)/step, func(i int) *schedule {
 		w := everything(i)
@@ -154,7 +158,11 @@ func TestBatteryCrashPoints(t *testing.T) {
 // A schedule is the same whenever it is played, on one processor as on several:
 // faults are chosen by what a call is about.
 func TestBatteryReplays(t *testing.T) {
-	for seed := range 60 {
+	seeds := 60
+	if raceEnabled {
+		seeds = 8
+	}
+	for seed := range seeds {
 		var first []string
 		for _, procs := range []int{1, 2, 4} {
 			before := runtime.GOMAXPROCS(procs)

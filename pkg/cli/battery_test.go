@@ -38,7 +38,7 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 300, "random schedules of the reliability battery")
+	schedules = flag.Int("schedules", 100, "random schedules of the reliability battery")
 	seedFrom  = flag.Int("seed", 1, "the first of them")
 	showLog   = flag.String("show", "", "of a schedule that breaks something, show the requests and journal lines with this text")
 )
