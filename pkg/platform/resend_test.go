@@ -34,7 +34,7 @@ type raw struct {
 func serve(t *testing.T, listener net.Listener, each func(s *raw, conn net.Conn, n int)) *raw {
 	s := &raw{t: t, addr: listener.Addr().String()}
 	var all sync.WaitGroup
-	t.Cleanup(func() { listener.Close(); all.Wait() })
+	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
 	all.Go(func() {
 		for n := 1; ; n++ {
 			conn, err := listener.Accept()
@@ -42,7 +42,7 @@ func serve(t *testing.T, listener net.Listener, each func(s *raw, conn net.Conn,
 				return
 			}
 			all.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // no test hangs
 				each(s, conn, n)
 			})
@@ -89,10 +89,10 @@ func (s *raw) answer(conn net.Conn) {
 
 // ends are the ways in which a connection ends.
 var ends = map[string]func(net.Conn){
-	"closed": func(conn net.Conn) { conn.Close() },
+	"closed": func(conn net.Conn) { _ = conn.Close() },
 	"reset": func(conn net.Conn) {
 		_ = conn.(*net.TCPConn).SetLinger(0)
-		conn.Close()
+		_ = conn.Close()
 	},
 }
 
