@@ -104,7 +104,9 @@ func (c *client) ask(method, path, body string) (status int, outer, inner, id st
 	return resp.StatusCode, env.Response.ResultCode, env.Response.ResultParam.ResultCode, id, rows, err
 }
 
-func (c *client) logIn() { _, _, _, _, _, _ = c.ask("POST", "/api/login", `{"username":"u","password":"p"}`) }
+func (c *client) logIn() {
+	_, _, _, _, _, _ = c.ask("POST", "/api/login", `{"username":"u","password":"p"}`)
+}
 
 // list reads all endpoints, until there is an answer; one page holds them. There
 // is always one, so that "no data" is no answer.
