@@ -25,12 +25,13 @@ func Refresh(p *plan.Plan, results []Result, now *plan.Plan, have *inventory.Inv
 	return stale
 }
 
-// Lags says for how long a listing may still lag behind what the run itself did to
-// the stale tasks; nothing when they are stale whatever it shows.
-func Lags(results []Result, stale map[int]string, window time.Duration) time.Duration {
+// Lags says for how long a listing may still lag behind what the run itself made:
+// of the stale tasks, those whose endpoint it does not show.
+func Lags(results []Result, stale map[int]string, have *inventory.Inventory, window time.Duration) time.Duration {
 	var longest time.Duration
 	for task := range stale {
-		if res := &results[task]; res.done > 0 {
+		res := &results[task]
+		if _, there := have.ByID(res.ID); res.done > 0 && !there {
 			longest = max(longest, time.Until(res.sent.Add(window)))
 		}
 	}

@@ -156,7 +156,7 @@ func (r *runner) book(task, attempt int, reply fleet.Reply) {
 // next is the call that the task makes next.
 func (r *Result) next() fleet.Call {
 	call := r.calls[r.done]
-	call.Begun = r.done > 0 || r.tries > 0 || call.Action.Hurts() // that was read just now
+	call.Begun = r.done > 0 || r.tries > 0
 	call.EndpointID, call.Name = r.ID, r.liveName()
 	return call
 }

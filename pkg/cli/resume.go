@@ -157,7 +157,7 @@ func (s *session) refreshed(ctx context.Context, env Env, w *work) error {
 			return err
 		}
 		l, w.look, w.stale = seen, seen, apply.Refresh(w.plan, w.results, now, seen.have)
-		wait := apply.Lags(w.results, w.stale, s.settling.Window)
+		wait := apply.Lags(w.results, w.stale, seen.have, s.settling.Window)
 		if wait <= 0 || !pause(ctx, min(wait, lagging)) {
 			break
 		}

@@ -15,7 +15,7 @@ type Priority uint8
 // The priorities.
 const (
 	Login  Priority = iota // nothing moves without a token
-	Settle                 // reads that find out what an unknown call did
+	Settle                 // reads that find out what an unknown call did, and calls for which something was read just now
 	Next                   // the next step of a task that has begun, and listings
 	Begin                  // the first step of a new task
 	priorities

@@ -39,7 +39,10 @@ func (c *Client) Do(ctx context.Context, call fleet.Call, before func() error) f
 }
 
 func priorityOf(call fleet.Call) pace.Priority {
-	if call.Begun {
+	switch {
+	case call.Action.Hurts():
+		return pace.Settle // its endpoint was read for it just now
+	case call.Begun:
 		return pace.Next
 	}
 	return pace.Begin
