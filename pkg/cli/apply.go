@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -175,8 +174,8 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *
 	if w.plan, w.look, err = s.planFiles(ctx, env, w.want, o.limits, doubts); err != nil {
 		return err
 	}
-	if err := report.PlanText(env.Stdout, w.plan, o.full); err != nil && !errors.Is(err, syscall.EPIPE) {
-		return fleet.Kind(fleet.ErrIO, err)
+	if err := printed(report.PlanText(env.Stdout, w.plan, o.full)); err != nil {
+		return err
 	}
 	asked := time.Now()
 	if err := errors.Join(guarded(w.plan.Blocked), ask(ctx, env, o.yes, w.plan)); err != nil {

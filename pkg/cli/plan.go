@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sftctl/pkg/fleet"
 	"sftctl/pkg/plan"
 	"sftctl/pkg/report"
 )
@@ -93,8 +92,8 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 		}
 		defer say(env.Stderr, "saved as %s", path)
 	}
-	if err := report.PlanText(env.Stdout, p, o.full); err != nil {
-		return fleet.Kind(fleet.ErrIO, err)
+	if err := printed(report.PlanText(env.Stdout, p, o.full)); err != nil {
+		return err
 	}
 	return planError(p, o.detailed)
 }

@@ -186,11 +186,16 @@ func deliver(env Env, reports string, run *report.Run) error {
 	if failed == nil {
 		say(env.Stderr, "reported in %s", filepath.Join(reports, run.ID))
 	}
-	printed := run.WriteText(env.Stdout)
-	if errors.Is(printed, syscall.EPIPE) {
-		printed = nil
+	return errors.Join(failed, printed(run.WriteText(env.Stdout)))
+}
+
+// printed is the error of what was printed. That nobody reads it any more is none:
+// head and less end as soon as they have seen enough.
+func printed(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
 	}
-	return errors.Join(failed, fleet.Kind(fleet.ErrIO, printed))
+	return fleet.Kind(fleet.ErrIO, err)
 }
 
 // writeReports writes the files of a run into a folder of its own.

@@ -64,7 +64,7 @@ func runList(env Env, flag string) error {
 			_, _ = fmt.Fprintf(out, "%s\t%s at %s\t%s\t%d\n", h.Run, fleet.Printable(h.Account), fleet.Printable(h.BaseURL), state(store, h), len(h.Open()))
 		}
 	}
-	return errors.Join(append(problems, fleet.Kind(fleet.ErrIO, out.Flush()))...)
+	return errors.Join(append(problems, printed(out.Flush()))...)
 }
 
 // state says in a few words how a run stands.
@@ -126,9 +126,9 @@ func showRun(env Env, o showOptions, id string) error {
 		say(env.Stderr, "reported in %s", filepath.Join(o.reports, run.ID))
 	}
 	if o.format == "json" {
-		return fleet.Kind(fleet.ErrIO, run.WriteSummary(env.Stdout))
+		return printed(run.WriteSummary(env.Stdout))
 	}
-	return fleet.Kind(fleet.ErrIO, run.WriteText(env.Stdout))
+	return printed(run.WriteText(env.Stdout))
 }
 
 // report is the run as it reported, or would report if it had ended now.

@@ -66,11 +66,11 @@ func runShow(env Env, o showOptions, path string) error {
 		return err
 	}
 	if o.format == "text" {
-		return fleet.Kind(fleet.ErrIO, report.PlanText(env.Stdout, p, o.full))
+		return printed(report.PlanText(env.Stdout, p, o.full))
 	}
 	out := json.NewEncoder(env.Stdout)
 	out.SetIndent("", "  ")
-	return fleet.Kind(fleet.ErrIO, out.Encode(struct {
+	return printed(out.Encode(struct {
 		plan.Header
 		Tasks []plan.Task `json:"tasks"`
 	}{p.Header, p.Tasks}))
