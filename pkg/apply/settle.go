@@ -40,7 +40,7 @@ type evidence struct {
 	sent   time.Time // when the request was written, at the latest
 	absent time.Time // end of the first read that proves absence, zero before
 	failed time.Time // since when reads fail, zero when they do not
-	retry  time.Time // when to read again after one that failed
+	retry  time.Time // when to read again at the earliest, after one that failed
 	looked time.Time // beginning of the last read
 }
 
@@ -58,7 +58,7 @@ const (
 // request was written, and where the call is billed or makes something, by
 // another one that began a window after that one ended.
 func (e *evidence) judge(shown bool, began time.Time, twice bool, window time.Duration) verdict {
-	e.failed, e.looked = time.Time{}, began
+	e.failed, e.retry, e.looked = time.Time{}, time.Time{}, began
 	switch {
 	case shown:
 		return applied
@@ -84,20 +84,20 @@ func (e *evidence) fail(patience time.Duration) bool {
 	return time.Since(e.failed) >= patience
 }
 
-// next is when the next read may tell something new.
+// next is when the next read may tell something new. A look that would come
+// shortly before the read that proves absence is that read.
 func (e *evidence) next(window time.Duration) time.Time {
-	switch {
-	case !e.failed.IsZero():
-		return e.retry
-	case !e.absent.IsZero():
-		return e.absent.Add(window)
+	if !e.absent.IsZero() {
+		return later(e.absent.Add(window), e.retry)
 	}
+	proof := later(e.sent.Add(window), e.retry)
 	for _, after := range looks {
-		if at := e.sent.Add(after); after < window && at.After(e.looked) {
+		at := later(e.sent.Add(after), e.retry)
+		if e.sent.Add(after).After(e.looked) && later(at, time.Now()).Before(proof.Add(-looks[0])) {
 			return at
 		}
 	}
-	return e.sent.Add(window)
+	return proof
 }
 
 // twice says whether two reads must show that a call was not applied before it is

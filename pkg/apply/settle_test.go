@@ -345,3 +345,29 @@ func TestWhatWasOpenIsTakenUpOnce(t *testing.T) {
 		}
 	})
 }
+
+// A listing is made once in a window, so a look shortly before the read that proves
+// absence would put that off for a window.
+func TestALookShortlyBeforeTheProofWaitsForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := time.Now()
+		since := func(at time.Time) time.Duration { return at.Sub(sent) }
+		fresh := evidence{sent: sent}
+		if got := since(fresh.next(DefaultWindow)); got != looks[0] {
+			t.Errorf("the first look comes after %s", got)
+		}
+		time.Sleep(DefaultWindow - looks[0]/2)
+		if got := since(fresh.next(DefaultWindow)); got != DefaultWindow {
+			t.Errorf("a look that was missed comes after %s, and the proof is due after %s", got, DefaultWindow)
+		}
+		failed := evidence{sent: sent}
+		failed.fail(time.Hour)
+		if got := since(failed.next(DefaultWindow)); got != DefaultWindow-looks[0]/2+again {
+			t.Errorf("after a read that failed the next one comes after %s", got)
+		}
+		c := creates{open: map[int]*evidence{1: &failed, 2: {sent: sent.Add(5 * time.Second)}}}
+		if at, _ := c.due(DefaultWindow, time.Time{}); since(at) != DefaultWindow+looks[0] {
+			t.Errorf("the listing that is to prove the absence of both comes after %s", since(at))
+		}
+	})
+}
