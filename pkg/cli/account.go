@@ -16,6 +16,7 @@ import (
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
+	"sftctl/pkg/report"
 	"sftctl/pkg/wire"
 )
 
@@ -114,6 +115,13 @@ func recall(store *journal.Store, h *journal.History, now journal.Moment) (*ofRu
 	return &ofRun{h, p, results}, err
 }
 
+// clean says, without recalling it, that a run left nothing: it ended with all of
+// its rows done or unchanged, which is what 0 means.
+func clean(h *journal.History) bool {
+	end, ended := h.Ended()
+	return ended && end.Exit == exitOK
+}
+
 // unfinished says whether a run has tasks that may still be begun or settled, or
 // results that nobody verified.
 func (r *ofRun) unfinished() bool {
@@ -178,6 +186,7 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	}
 	end, _ := h.LastEnd()
 	end.At, end.Reads, end.Settles, end.Verified, end.Doubt = time.Now().UTC(), effort.Settles, effort.Settles, true, ""
+	end.Exit = exitCode(ctx, runError(&report.Run{Results: old.results})) // by its rows: what cut it short is over
 	return j.End(end)
 }
 
@@ -185,13 +194,12 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 // same endpoints: what they have left must not undo what a newer run has done.
 func (s *session) supersede(by string, p *plan.Plan) error {
 	histories, err := s.store.Histories()
-	mine := subjects(p)
 	for _, h := range histories {
-		if s.store.SupersededBy(h) != "" {
+		if clean(h) || s.store.SupersededBy(h) != "" {
 			continue
 		}
 		old, broken := s.recall(h)
-		if broken != nil || !old.unfinished() || !overlap(mine, subjects(old.plan)) {
+		if broken != nil || !old.unfinished() || !overlap(p, old.plan) {
 			continue // what cannot be recalled cannot be resumed either
 		}
 		j, _, failed := s.store.Continue(h.Run, s.opened("supersede"))
@@ -203,34 +211,38 @@ func (s *session) supersede(by string, p *plan.Plan) error {
 	return err
 }
 
-// subjects are the names, ids and cards of the endpoints that a plan is about.
-func subjects(p *plan.Plan) map[string]bool {
-	about := map[string]bool{}
-	add := func(f fleet.Fields, id fleet.ID) {
-		for key, given := range map[string]bool{"name " + fleet.NameKey(f.Name): f.Name != "", "card " + f.ICCID.Key(): f.ICCID != "", "id " + string(id): id != ""} {
-			if given {
-				about[key] = true
-			}
-		}
-	}
-	for i := range p.Tasks {
-		if t := &p.Tasks[i]; t.Spec != nil {
-			add(t.Spec.Fields, t.Spec.ID)
-		}
-		if t := &p.Tasks[i]; t.Before != nil {
-			add(t.Before.Fields, t.Before.ID)
-		}
-	}
-	return about
-}
-
-func overlap(a, b map[string]bool) bool {
-	for key := range a {
-		if b[key] {
+// overlap says whether two plans are about some of the same endpoints.
+func overlap(p, q *plan.Plan) bool {
+	about := subjects(p)
+	for key := range subjects(q) {
+		if about[key] {
 			return true
 		}
 	}
 	return false
+}
+
+// subjects are the names, ids and cards of the endpoints that a plan is about.
+func subjects(p *plan.Plan) map[string]bool {
+	about := map[string]bool{}
+	add := func(f fleet.Fields, id fleet.ID) {
+		about["name "+fleet.NameKey(f.Name)] = true
+		about["card "+f.ICCID.Key()] = true
+		about["id "+string(id)] = true
+	}
+	for i := range p.Tasks {
+		t := &p.Tasks[i]
+		if t.Spec != nil {
+			add(t.Spec.Fields, t.Spec.ID)
+		}
+		if t.Before != nil {
+			add(t.Before.Fields, t.Before.ID)
+		}
+	}
+	for _, nothing := range []string{"name ", "card ", "id "} {
+		delete(about, nothing)
+	}
+	return about
 }
 
 func (s *session) opened(command string) journal.Opened {

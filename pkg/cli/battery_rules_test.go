@@ -20,9 +20,11 @@ import (
 // left in doubt, without need. They are named after the faults that they are
 // about.
 func (m *machine) rules() {
-	histories, _ := (&process{}).storeOn(m.disk).Histories()
+	store := (&process{}).storeOn(m.disk)
+	histories, _ := store.Histories()
 	for _, h := range histories {
 		m.checkCalls(h)
+		m.checkExit(store, h)
 	}
 	for i := range m.runs {
 		m.checkLeft(i)
@@ -129,6 +131,19 @@ func (m *machine) checkDoubts(p *process, made *plan.Plan) {
 				}
 			}
 		}
+	}
+}
+
+// checkExit demands that a journal does not say of a run that it ended with 0 while
+// one of its rows is neither done nor as it should be (I10).
+func (m *machine) checkExit(store *journal.Store, h *journal.History) {
+	end, ended := h.Ended()
+	old, err := recall(store, h, virtualClock())
+	if err != nil || !ended || end.Exit != 0 {
+		return
+	}
+	if worst := old.report().Worst(); worst != fleet.Done && worst != fleet.Unchanged {
+		m.fail("I10", "run %s ended with 0 by its journal, and a row of it is %s", h.Run, worst)
 	}
 }
 

@@ -70,11 +70,12 @@ func (s *session) choose(args []string) (string, error) {
 		return "", err
 	}
 	for i := len(histories) - 1; i >= 0; i-- {
-		if s.store.SupersededBy(histories[i]) != "" {
+		h := histories[i]
+		if clean(h) || s.store.SupersededBy(h) != "" {
 			continue
 		}
-		if old, err := s.recall(histories[i]); err != nil || old.unfinished() {
-			return histories[i].Run, err
+		if old, err := s.recall(h); err != nil || old.unfinished() {
+			return h.Run, err
 		}
 	}
 	return "", nil

@@ -72,6 +72,9 @@ func state(store *journal.Store, h *journal.History) string {
 	if by := store.SupersededBy(h); by != "" {
 		return "superseded by " + by
 	}
+	if clean(h) {
+		return "finished, exit 0"
+	}
 	end, ended := h.Ended()
 	old, err := recall(store, h, journal.SystemClock())
 	switch {
