@@ -125,6 +125,7 @@ type runner struct {
 	creates creates
 	classes *classes
 	reads   atomic.Int64 // to settle
+	panics  fleet.Panics
 
 	deletes  atomic.Int64 // deleting calls so far
 	deleting atomic.Int64 // of them, those that are in flight or unknown
@@ -154,6 +155,7 @@ func (r *runner) run(ctx context.Context) {
 			break
 		}
 		g.Go(func() error {
+			defer r.panics.Guard(r.crash)
 			r.perform(ctx, task, &settlers)
 			return nil
 		})
@@ -161,6 +163,14 @@ func (r *runner) run(ctx context.Context) {
 	_ = g.Wait()
 	stop()
 	settlers.Wait()
+	r.panics.Rethrow()
+}
+
+// crash ends a run in which a goroutine came upon a bug: nothing new is begun, and
+// calls in flight may answer.
+func (r *runner) crash() {
+	r.halt(errors.New("internal error"))
+	r.queue.close()
 }
 
 // reopen hands what was open before the run to those that settle.

@@ -334,3 +334,27 @@ func TestACreateCannotGiveAnIDThatIsTaken(t *testing.T) {
 		}
 	}
 }
+
+// A bug in a worker must end the run in good order, in the goroutine that called:
+// only there can the program say so and end with its own exit code.
+func TestABugInAWorkerReachesTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{takes: time.Second, answer: func(call fleet.Call) fleet.Reply {
+			if call.Name == "m3" {
+				panic("secret")
+			}
+			return fleet.Reply{Outcome: fleet.Done, ID: fleet.ID("id-" + call.Name), Sends: 1}
+		}}
+		defer func() {
+			kept, ok := recover().(*fleet.Panic)
+			if !ok || kept.Type != "string" || !strings.Contains(string(kept.Stack), "TestABugInAWorker") || strings.Contains(string(kept.Stack), "secret") {
+				t.Errorf("got %v", kept)
+			}
+			if n := len(f.calls); n >= 100 {
+				t.Errorf("%d calls were made all the same", n)
+			}
+		}()
+		_, _ = do(t.Context(), onboarding(100), f, Options{Workers: 5})
+		t.Error("the run went on")
+	})
+}

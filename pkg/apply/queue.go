@@ -6,10 +6,11 @@ import "sync"
 // settled, then new ones. It is over when nobody works on a task any more and
 // none is left.
 type queue struct {
-	mu    sync.Mutex
-	ready []int         // settled, to go on
-	busy  int           // taken up and not ended
-	bell  chan struct{} // rings when something changed
+	mu     sync.Mutex
+	ready  []int         // settled, to go on
+	busy   int           // taken up and not ended
+	bell   chan struct{} // rings when something changed
+	closed bool
 }
 
 func newQueue() *queue { return &queue{bell: make(chan struct{}, 1)} }
@@ -35,7 +36,7 @@ func (q *queue) next(fresh func() (int, bool)) (int, bool) {
 func (q *queue) pop() (int, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.ready) == 0 {
+	if q.closed || len(q.ready) == 0 {
 		return 0, false
 	}
 	task := q.ready[0]
@@ -46,7 +47,7 @@ func (q *queue) pop() (int, bool) {
 func (q *queue) over() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.busy == 0 && len(q.ready) == 0
+	return q.closed || q.busy == 0 && len(q.ready) == 0
 }
 
 // enter takes a task up.
@@ -68,6 +69,14 @@ func (q *queue) again(task int) {
 func (q *queue) leave() {
 	q.mu.Lock()
 	q.busy--
+	q.mu.Unlock()
+	q.ring()
+}
+
+// close gives out no more tasks, and waits for none.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
 	q.mu.Unlock()
 	q.ring()
 }

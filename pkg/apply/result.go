@@ -218,6 +218,3 @@ func (r *Result) Finished() bool { return !r.open && !r.goesOn() }
 
 // Open says whether nobody knows what the last call of the task did.
 func (r *Result) Open() bool { return r.open }
-
-// Begun says whether a call of the task was ever made.
-func (r *Result) Begun() bool { return r.done > 0 || r.tries > 0 }

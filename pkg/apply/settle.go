@@ -121,7 +121,10 @@ func (r *runner) settle(ctx context.Context, task int, settlers *sync.WaitGroup)
 	res := &r.results[task]
 	switch {
 	case res.next().Action != fleet.Create:
-		settlers.Go(func() { r.decide(task, r.watch(ctx, task)) })
+		settlers.Go(func() {
+			defer r.panics.Guard(r.crash)
+			r.decide(task, r.watch(ctx, task))
+		})
 	case !r.creates.add(task, res.sent):
 		r.decide(task, stopped)
 	}
@@ -163,8 +166,7 @@ func (r *Result) moved(v verdict, live *fleet.Endpoint) string {
 
 // look reads one endpoint; nil when the platform has none of that id.
 func (r *runner) look(ctx context.Context, id fleet.ID) (*fleet.Endpoint, error) {
-	r.reads.Add(1)
-	page, err := r.on.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: id, Settles: true})
+	page, err := settlingReads{r}.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: id})
 	if err != nil || len(page.Endpoints) == 0 {
 		return nil, err
 	}
@@ -245,6 +247,7 @@ type creates struct {
 func (c *creates) begin(r *runner, ctx context.Context, settlers *sync.WaitGroup) {
 	c.open, c.bell = map[int]*evidence{}, make(chan struct{}, 1)
 	settlers.Go(func() {
+		defer r.panics.Guard(r.crash)
 		l := lister{runner: r}
 		for c.wait(ctx, &l) {
 			l.list(ctx)
@@ -341,9 +344,7 @@ func (c *creates) wait(ctx context.Context, l *lister) bool {
 		}
 		var due <-chan time.Time
 		if ok {
-			timer := time.NewTimer(time.Until(at))
-			defer timer.Stop()
-			due = timer.C
+			due = time.After(time.Until(at))
 		}
 		select {
 		case <-due:
@@ -440,29 +441,26 @@ func (r *runner) made(task int, have *inventory.Inventory) (by ruling) {
 
 // madeFor are the endpoints of the task's name that were not there before.
 func (r *runner) madeFor(task int, have *inventory.Inventory) []fleet.ID {
-	first, others := have.ByName(r.results[task].next().Name)
-	var made []fleet.ID
-	if first != nil && r.taken.free(first.ID) {
-		made = append(made, first.ID)
+	ids := named(r.results[task].next().Name, have)
+	return slices.DeleteFunc(ids, func(id fleet.ID) bool { return !r.taken.free(id) })
+}
+
+// named are the ids of all endpoints of a name.
+func named(name string, have *inventory.Inventory) (ids []fleet.ID) {
+	first, others := have.ByName(name)
+	if first != nil {
+		ids = append(ids, first.ID)
 	}
 	for _, other := range others {
-		if r.taken.free(other.ID) {
-			made = append(made, other.ID)
-		}
+		ids = append(ids, other.ID)
 	}
-	return made
+	return ids
 }
 
 // mistaken says whether the endpoint that a create made was taken for another row's:
 // then its absence from what is free proves nothing.
 func (r *runner) mistaken(task int, have *inventory.Inventory) bool {
-	live, others := have.ByName(r.results[task].next().Name)
-	for _, e := range append(others, live) {
-		if e != nil && r.taken.since(e.ID) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(named(r.results[task].next().Name, have), r.taken.since)
 }
 
 func twins(ids []fleet.ID) string {

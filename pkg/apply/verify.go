@@ -26,9 +26,9 @@ const manyPages = 5
 // done. What it does not show although the platform acknowledged it is looked
 // for until the settling window has passed, and has failed then: the listing
 // lagged, or the platform did not do what it said. The window counts from the
-// last request for what does not show. What is neither shown nor proved when the context
-// ends, or when listings fail for too long, is unknown. The error says why no
-// listing could be made.
+// last request for what does not show. What is neither shown nor proved when the
+// context ends, or when listings fail for too long, is unknown. The error says
+// why no listing could be made.
 func Confirm(ctx context.Context, p *plan.Plan, results []Result, look Look, opts Options) error {
 	if opts.Journal == nil {
 		opts.Journal = noJournal{}
@@ -190,24 +190,16 @@ func (r *Result) doubled(have *inventory.Inventory) {
 	if r.Attempts == 0 || !r.made() || r.Steps[0].Outcome != fleet.Done || r.Flaw == fleet.Failed {
 		return
 	}
-	first, others := have.ByName(r.Task.Label())
-	if len(others) == 0 {
-		return
+	if ids := named(r.Task.Label(), have); len(ids) > 1 {
+		r.flawed(fleet.Failed, twins(ids))
 	}
-	ids := []fleet.ID{first.ID}
-	for _, other := range others {
-		ids = append(ids, other.ID)
-	}
-	r.flawed(fleet.Failed, twins(ids))
 }
 
 // resolved is what is left to say of a row whose unknown step turned out to be
 // done: nothing, unless that kept other steps from being begun.
 func (r *Result) resolved() error {
-	if !slices.ContainsFunc(r.Steps, func(s StepResult) bool { return s.Outcome == fleet.NotAttempted }) {
-		return nil
-	}
-	if r.Err == nil {
+	left := slices.ContainsFunc(r.Steps, func(s StepResult) bool { return s.Outcome == fleet.NotAttempted })
+	if r.Err == nil || !left {
 		return nil
 	}
 	return fmt.Errorf("a step was in doubt, and the listing after the run shows it done; run again for the others (%w)", r.Err)

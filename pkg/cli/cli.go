@@ -103,9 +103,7 @@ func (i *interrupted) Error() string {
 func Main(ctx context.Context, env Env) (code int) {
 	defer func() {
 		if r := recover(); r != nil {
-			// The value may hold what must not be printed; the stack says where.
-			say(env.Stderr, "sftctl: internal error (%T) in %s\n%s", r, version(), debug.Stack())
-			code = exitInternal
+			code = crashed(env, r)
 		}
 	}()
 	root := newRoot(env)
@@ -116,6 +114,17 @@ func Main(ctx context.Context, env Env) (code int) {
 	err := root.ExecuteContext(ctx)
 	complain(env.Stderr, err)
 	return exitCode(ctx, err)
+}
+
+// crashed tells of a bug. The value may hold what must not be printed; the stack
+// says where it was.
+func crashed(env Env, value any) int {
+	kept, ok := value.(*fleet.Panic)
+	if !ok {
+		kept = &fleet.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()}
+	}
+	say(env.Stderr, "sftctl: internal error (%s) in %s; what was begun is in the journal, and sftctl resume goes on with it\n%s", kept.Type, version(), kept.Stack)
+	return exitInternal
 }
 
 func newRoot(env Env) *cobra.Command {

@@ -27,7 +27,8 @@ type table struct {
 	limit   int      // bytes of one record
 	starts  []chunk  // those that were merged, to find places again
 	columns [fieldCount]int
-	spare   chan batch // those whose slices can be used again
+	spare   chan batch    // those whose slices can be used again
+	panics  *fleet.Panics // of the goroutines that read chunks
 }
 
 // chunk is a run of whole records.
@@ -102,7 +103,7 @@ func (t *table) findColumns() {
 // merge reads the chunks side by side and takes their rows in order.
 func (r *reader) merge(t *table) {
 	done := make(chan struct{})
-	t.spare = make(chan batch, 2*runtime.GOMAXPROCS(0))
+	t.spare, t.panics = make(chan batch, 2*runtime.GOMAXPROCS(0)), &fleet.Panics{}
 	queue := t.start(done)
 	defer func() {
 		close(done)
@@ -112,6 +113,7 @@ func (r *reader) merge(t *table) {
 	row := 0
 	for next := range queue {
 		b := <-next
+		t.panics.Rethrow()
 		t.starts = append(t.starts, b.chunk)
 		r.report(t, b.findings)
 		r.reserve(t, len(b.specs), b.chunk)
@@ -152,7 +154,10 @@ func (t *table) start(done <-chan struct{}) <-chan chan batch {
 			result := make(chan batch, 1)
 			select {
 			case queue <- result:
-				go func() { result <- t.read(c) }()
+				go func() {
+					defer t.panics.Guard(func() { close(result) })
+					result <- t.read(c)
+				}()
 			case <-done:
 				return
 			}

@@ -68,15 +68,18 @@ func (b *builder) tasks(want *fleet.Fleet) []Task {
 // processors.
 func sideBySide(n int, do func(i int)) {
 	var wg sync.WaitGroup
+	var panics fleet.Panics
 	parts := runtime.GOMAXPROCS(0)
 	for part := range parts {
 		wg.Go(func() {
+			defer panics.Guard(nil)
 			for i := n * part / parts; i < n*(part+1)/parts; i++ {
 				do(i)
 			}
 		})
 	}
 	wg.Wait()
+	panics.Rethrow()
 }
 
 // refuseSharedMatches refuses rows that turned out to mean one live endpoint,
