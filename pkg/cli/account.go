@@ -53,6 +53,21 @@ func plain(text string) string {
 	return strings.TrimLeft(text[:min(len(text), 40)], ".")
 }
 
+// holding sets a connection up and holds the account for as long as a command
+// that changes something takes.
+func (c *connection) holding(env Env, command string, do func(*session) error) (err error) {
+	s, err := c.open(env)
+	if err != nil {
+		return err
+	}
+	release, err := s.hold(command)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return do(s)
+}
+
 // hold takes the account for a command that changes something, and gives what
 // lets it go. The error is an ErrLocked when another run has it.
 func (s *session) hold(command string) (release func() error, err error) {
@@ -150,19 +165,12 @@ func (s *session) settleEarlier(ctx context.Context, env Env, but string) error 
 		if h.Run == but || open == 0 && h.Verified() {
 			continue
 		}
-		say(env.Stderr, "run %s is not verified: finding out what it did (%s in doubt), which may take %s …", h.Run, calls(open), 2*s.settling.Window+time.Minute)
+		say(env.Stderr, "run %s is not verified: finding out what it did (%s in doubt), which may take %s …", h.Run, fleet.Count(open, "call"), 2*s.settling.Window+time.Minute)
 		if err := s.settleRun(ctx, env, h.Run); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func calls(n int) string {
-	if n == 1 {
-		return "1 call"
-	}
-	return fmt.Sprintf("%d calls", n)
 }
 
 func (s *session) settleRun(ctx context.Context, env Env, run string) (err error) {

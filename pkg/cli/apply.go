@@ -51,7 +51,7 @@ func newApply(env Env) *cobra.Command {
 	return cmd
 }
 
-func runApply(ctx context.Context, env Env, o applyOptions, args []string) (err error) {
+func runApply(ctx context.Context, env Env, o applyOptions, args []string) error {
 	halt, err := o.halt()
 	if err := errors.Join(err, o.guards.check()); err != nil {
 		return err
@@ -72,16 +72,7 @@ func runApply(ctx context.Context, env Env, o applyOptions, args []string) (err 
 	if err := writable(o.reports); err != nil {
 		return err
 	}
-	s, err := o.connection.open(env)
-	if err != nil {
-		return err
-	}
-	release, err := s.hold("apply")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	return s.apply(ctx, env, o, want, saved, halt)
+	return o.holding(env, "apply", func(s *session) error { return s.apply(ctx, env, o, want, saved, halt) })
 }
 
 // planArgument reads the plan file among the arguments, nil when they are

@@ -109,6 +109,14 @@ func (c *connection) open(env Env) (*session, error) {
 	return s, errors.Join(err, s.shortSettle())
 }
 
+// end is for when the last request of a command is over.
+func (s *session) end(env Env) error {
+	if err := s.purse.Err(); err != nil {
+		say(env.Stderr, "warning: %v; together with other commands on this machine there may have been more calls per second than --rate", err)
+	}
+	return s.close()
+}
+
 // place makes the account's place in the state directory: its runs, and the
 // slots that all programs on this machine share.
 func (s *session) place(state string) (err error) {

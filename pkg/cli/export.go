@@ -61,7 +61,7 @@ func runExport(ctx context.Context, env Env, o exportOptions) error {
 		return err
 	}
 	have, err := inventory.Fetch(ctx, s.client, inventory.Options{SIMs: true, Unpaged: s.unpaged})
-	if err := errors.Join(err, s.close()); err != nil {
+	if err := errors.Join(err, s.end(env)); err != nil {
 		return err
 	}
 	specs := wanted(have, o.noIDs)

@@ -82,7 +82,7 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 		return err
 	}
 	p, _, err := s.planFiles(ctx, env, want, o.limits, doubts)
-	if err := errors.Join(err, s.close()); err != nil {
+	if err := errors.Join(err, s.end(env)); err != nil {
 		return err
 	}
 	if o.save {

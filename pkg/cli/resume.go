@@ -34,7 +34,7 @@ func newResume(env Env) *cobra.Command {
 	return cmd
 }
 
-func runResume(ctx context.Context, env Env, o resumeOptions, args []string) (err error) {
+func runResume(ctx context.Context, env Env, o resumeOptions, args []string) error {
 	halt, err := o.halt()
 	if err != nil {
 		return err
@@ -42,21 +42,14 @@ func runResume(ctx context.Context, env Env, o resumeOptions, args []string) (er
 	if err := writable(o.reports); err != nil {
 		return err
 	}
-	s, err := o.connection.open(env)
-	if err != nil {
-		return err
-	}
-	release, err := s.hold("resume")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	run, err := s.choose(args)
-	if err != nil || run == "" {
-		hint(env, "no run of account %s is unfinished", fleet.Printable(s.account))
-		return err
-	}
-	return s.resume(ctx, env, run, work{halt: halt, reports: o.reports})
+	return o.holding(env, "resume", func(s *session) error {
+		run, err := s.choose(args)
+		if err != nil || run == "" {
+			hint(env, "no run of account %s is unfinished", fleet.Printable(s.account))
+			return err
+		}
+		return s.resume(ctx, env, run, work{halt: halt, reports: o.reports})
+	})
 }
 
 // choose finds the run to resume: the one that was named, or the latest that is

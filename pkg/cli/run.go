@@ -88,26 +88,19 @@ func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run
 	if outcome != nil {
 		outcome = &reported{outcome}
 	}
-	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: text(run.Cut), Doubt: text(run.Doubt), Reads: s.reads(), Settles: s.settles}
+	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: fleet.Message(run.Cut), Doubt: fleet.Message(run.Doubt), Reads: s.reads(), Settles: s.settles}
 	for i := range run.Results {
 		run.Results[i].End(end)
 	}
 	// What was simulated is kept before anything is printed: a pipe may break. The
 	// run ends in the journal only when its report is there: until then it is
 	// resumed.
-	delivered := errors.Join(s.close(), s.deliver(env, w.reports, run))
+	delivered := errors.Join(s.end(env), s.deliver(env, w.reports, run))
 	kept := w.journal.End(end)
 	if closed := w.journal.Close(); closed != nil {
 		kept = fmt.Errorf("%w (sftctl resume %s goes on once the disk takes it)", closed, run.ID)
 	}
 	return errors.Join(outcome, kept, delivered)
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 // run does what is left of a plan.

@@ -29,6 +29,14 @@ func Kind(kind, err error) error {
 	return &kinded{kind, err}
 }
 
+// Message is the text of an error, empty when there is none.
+func Message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
 type kinded struct{ kind, err error }
 
 func (k *kinded) Error() string   { return k.err.Error() }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -51,6 +52,14 @@ func Quote(text string) string {
 		return `"` + Printable(string(runes[:most])) + `…"`
 	}
 	return `"` + strings.ReplaceAll(Printable(text), `"`, `\"`) + `"`
+}
+
+// Count says how many there are of something.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // Glob is a name pattern: * stands for any run of letters, ? for one; it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 	"time"
 
@@ -169,7 +170,7 @@ func (h *History) Open() []Intent {
 		case Outcome:
 			open[r.Task] = r.Outcome == fleet.Unknown
 		case Finding:
-			open[r.Task] = unknown(r.Steps)
+			open[r.Task] = slices.Contains(r.Steps, fleet.Unknown)
 		}
 	}
 	var intents []Intent
@@ -179,15 +180,6 @@ func (h *History) Open() []Intent {
 		}
 	}
 	return intents
-}
-
-func unknown(steps []fleet.Outcome) bool {
-	for _, s := range steps {
-		if s == fleet.Unknown {
-			return true
-		}
-	}
-	return false
 }
 
 // Young are the intents of creates and activations that the platform acknowledged
@@ -264,12 +256,15 @@ func (i Intent) Age(now Moment) time.Duration {
 // LastEnd is how the run's work last ended in good order, and whether it ever
 // did.
 func (h *History) LastEnd() (End, bool) {
-	for i := len(h.Records) - 1; i >= 0; i-- {
-		if end, ok := h.Records[i].(End); ok {
-			return end, true
-		}
+	return last[End](h)
+}
+
+// last is the last record of a kind.
+func last[R Record](h *History) (record R, ok bool) {
+	for i := len(h.Records) - 1; i >= 0 && !ok; i-- {
+		record, ok = h.Records[i].(R)
 	}
-	return End{}, false
+	return record, ok
 }
 
 // Effort is what the processes on the run took besides its calls, as far as they
@@ -286,13 +281,8 @@ func (h *History) Effort() (reads, settles int64) {
 
 // Tool is the name and version of the program that last wrote.
 func (h *History) Tool() string {
-	tool := ""
-	for _, r := range h.Records {
-		if o, ok := r.(Opened); ok {
-			tool = o.Tool
-		}
-	}
-	return tool
+	o, _ := last[Opened](h)
+	return o.Tool
 }
 
 // LastTime is the latest time that the journal speaks of.

@@ -134,19 +134,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // sumLen is the length of a line's checksum and the space after it.
 const sumLen = 9
 
-// encode makes a line. Its checksum covers all lines before it, so that none
-// can be missing.
-func encode(r Record, before uint32) (line []byte, sum uint32, err error) {
-	fields, err := json.Marshal(r)
-	if err != nil {
-		return nil, before, err
-	}
-	line, sum = appendLine(nil, r, fields, before)
-	return line, sum, nil
-}
-
 // appendLine adds a line to others: its checksum as eight digits, a space, and
-// the record with its kind before its own fields.
+// the record with its kind before its own fields. The checksum covers all lines
+// before it, so that none can be missing.
 func appendLine(lines []byte, r Record, fields []byte, before uint32) ([]byte, uint32) {
 	at := len(lines) + sumLen
 	lines = append(append(append(lines, `00000000 {"k":"`...), r.kind()...), `",`...)

@@ -41,17 +41,10 @@ func (r *Run) WriteSummary(w io.Writer) error {
 	return out.Encode(summary{
 		Format: 1, Run: r.ID, Plan: r.Plan.ID, Tool: r.Tool, BaseURL: r.Plan.BaseURL, Account: r.Plan.Account, Simulated: r.Simulated,
 		Started: r.Started.UTC(), Ended: r.Ended.UTC(), Seconds: r.Ended.Sub(r.Started).Seconds(), Exit: r.Exit,
-		Cut: text(r.Cut), Doubt: text(r.Doubt), Rows: r.Plan.Counts.Rows, Orphans: r.Plan.Counts.Orphans,
+		Cut: fleet.Message(r.Cut), Doubt: fleet.Message(r.Doubt), Rows: r.Plan.Counts.Rows, Orphans: r.Plan.Counts.Orphans,
 		Outcomes: r.Count(), Verified: r.verified(), Mutations: r.Mutations(), Planned: r.Plan.Counts.Calls, Reads: r.Reads, Settles: r.Settles,
 		Reasons: r.Reasons(),
 	})
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 func (r *Run) verified() int {

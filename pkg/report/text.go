@@ -57,14 +57,14 @@ const firstRows = 10
 func (r *Run) WriteText(w io.Writer) error {
 	out := &printer{w: w}
 	out.line("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated))
-	out.line("  %s (%d planned), %s, %s", plural(r.Mutations(), "mutating call"), r.Plan.Counts.Calls, r.readsText(), took(r.Ended.Sub(r.Started)))
+	out.line("  %s (%d planned), %s, %s", fleet.Count(r.Mutations(), "mutating call"), r.Plan.Counts.Calls, r.readsText(), took(r.Ended.Sub(r.Started)))
 	if r.Cut != nil {
 		out.line("  cut short: %s", fleet.Printable(r.Cut.Error()))
 	}
 	if r.Doubt != nil {
 		out.line("  not verified: %s", fleet.Printable(r.Doubt.Error()))
 	} else {
-		out.line("  %s verified by a listing after the run", plural(r.verified(), "row"))
+		out.line("  %s verified by a listing after the run", fleet.Count(r.verified(), "row"))
 	}
 	shown := 0
 	for i := range r.Results {
@@ -80,19 +80,11 @@ func (r *Run) WriteText(w io.Writer) error {
 }
 
 func (r *Run) readsText() string {
-	text := plural(int(r.Reads), "read")
+	text := fleet.Count(int(r.Reads), "read")
 	if r.Settles > 0 {
 		text += fmt.Sprintf(" (%d to find out what was unknown)", r.Settles)
 	}
 	return text
-}
-
-// plural counts things for a person.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // simulated marks what touched nothing real.
@@ -164,9 +156,9 @@ func (p *printer) line(format string, args ...any) {
 func PlanText(w io.Writer, p *plan.Plan, full bool) error {
 	out := &printer{w: w}
 	out.line("plan %s for %s at %s%s", fleet.Printable(p.ID), fleet.Printable(p.Account), fleet.Printable(p.BaseURL), simulated(p.Simulated))
-	out.line("  %s against %s: %d to change, %d unchanged, %d refused", plural(p.Counts.Rows, "row"), plural(p.Live, "live endpoint"), p.Counts.Change, p.Counts.Unchanged, p.Counts.Refused)
+	out.line("  %s against %s: %d to change, %d unchanged, %d refused", fleet.Count(p.Counts.Rows, "row"), fleet.Count(p.Live, "live endpoint"), p.Counts.Change, p.Counts.Unchanged, p.Counts.Refused)
 	if p.Counts.Orphans > 0 {
-		out.line("  %s: live, in scope, and listed by no file", plural(p.Counts.Orphans, "orphan"))
+		out.line("  %s: live, in scope, and listed by no file", fleet.Count(p.Counts.Orphans, "orphan"))
 	}
 	out.steps(p)
 	limit := 20
@@ -186,7 +178,7 @@ func (p *printer) steps(pl *plan.Plan) {
 	if pl.Counts.Calls == 0 {
 		text := "  nothing to do"
 		if n := pl.Counts.Refused; n > 0 {
-			text += fmt.Sprintf("; what differs is refused (%s)", plural(n, "row"))
+			text += fmt.Sprintf("; what differs is refused (%s)", fleet.Count(n, "row"))
 		}
 		p.line("%s", text)
 		return
@@ -198,12 +190,12 @@ func (p *printer) steps(pl *plan.Plan) {
 		}
 	}
 	p.line("  steps: %s", strings.Join(parts, ", "))
-	cost := plural(pl.Counts.Calls, "call")
+	cost := fleet.Count(pl.Counts.Calls, "call")
 	if pl.Estimate.Rate > 0 {
 		cost += fmt.Sprintf(", at least %s at %g calls per second", pl.Estimate.Floor, pl.Estimate.Rate)
 	}
 	if n := pl.Estimate.Activations; n > 0 {
-		cost += fmt.Sprintf("; %s may be billed", plural(n, "activation"))
+		cost += fmt.Sprintf("; %s may be billed", fleet.Count(n, "activation"))
 	}
 	p.line("  %s", cost)
 }
