@@ -1,7 +1,5 @@
 package journal
 
-import "encoding/json"
-
 // Sample is the sample journal, for tests that need a disk which crashes.
 func Sample() []Record { return sample() }
 
@@ -9,7 +7,7 @@ func Sample() []Record { return sample() }
 func Line(r Record, before uint32) (line []byte, sum uint32, err error) { return encode(r, before) }
 
 func encode(r Record, before uint32) (line []byte, sum uint32, err error) {
-	fields, err := json.Marshal(r)
+	fields, err := fieldsOf(r)
 	if err != nil {
 		return nil, before, err
 	}

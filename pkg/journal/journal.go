@@ -3,7 +3,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -128,7 +127,7 @@ func (j *Journal) sync(r Record) error {
 
 // add puts a record into the next batch.
 func (j *Journal) add(r Record, durable bool) *batch {
-	fields, err := json.Marshal(r)
+	fields, err := fieldsOf(r)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
