@@ -121,6 +121,9 @@ func (s *session) end(env Env) error {
 // slots that all programs on this machine share.
 func (s *session) place(state string) (err error) {
 	s.dir = accountDir(state, s.baseURL, s.account)
+	if err := (journal.OS{}).MkdirAll(filepath.Dir(s.dir)); err != nil { // also one that was there, and wider
+		return fleet.Kind(fleet.ErrIO, err)
+	}
 	if s.store, err = journal.NewStore(s.dir, journal.OS{}, s.clock); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func makeDir(dir string) error {
 
 // writable makes sure that a folder takes files, before anything is done whose
 // outcome is to be written into it. A folder that was not there is not left
-// behind.
+// behind, nor is a trial that somebody killed.
 func writable(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		defer os.Remove(dir)
@@ -44,12 +44,19 @@ func writable(dir string) error {
 	if err := makeDir(dir); err != nil {
 		return err
 	}
-	probe, err := os.CreateTemp(dir, ".probe-*")
+	trial, err := os.CreateTemp(dir, probes)
 	if err != nil {
 		return fleet.Kind(fleet.ErrIO, fmt.Errorf("%s cannot be written, so nothing was done: %w", dir, err))
 	}
-	return fleet.Kind(fleet.ErrIO, errors.Join(probe.Close(), os.Remove(probe.Name())))
+	left, _ := filepath.Glob(filepath.Join(dir, probes))
+	for _, name := range left {
+		_ = os.Remove(name) // another process may have been quicker
+	}
+	return fleet.Kind(fleet.ErrIO, trial.Close())
 }
+
+// probes are the files by which a folder is tried.
+const probes = ".probe-*"
 
 // writeFile writes a file whole or not at all: aside first, then renamed.
 func writeFile(path string, write func(io.Writer) error) (err error) {
@@ -57,7 +64,7 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
 	if err != nil {
 		return err
 	}

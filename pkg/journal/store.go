@@ -259,6 +259,8 @@ func (s *Store) Histories() ([]*History, error) {
 			all = append(all, h)
 		}
 	}
+	// The names of two runs of one second do not say which was first.
+	slices.SortStableFunc(all, func(a, b *History) int { return a.At.Compare(b.At) })
 	return all, errors.Join(append(problems, s.lost(all))...)
 }
 

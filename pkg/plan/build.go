@@ -161,7 +161,7 @@ func (b *builder) matchICCID(spec *fleet.Spec) (*fleet.Endpoint, string) {
 		return live, refusal
 	}
 	if named, _ := b.have.ByName(spec.Name); named != nil {
-		return nil, fmt.Sprintf("no endpoint has this SIM, but the name is live (endpoint %s with iccid %s); key iccid does not move SIMs", named.ID, orNone(string(named.ICCID)))
+		return nil, fmt.Sprintf("no endpoint has this SIM, but the name is live (endpoint %s with iccid %s); key iccid does not move SIMs: give endpointId in the row if it is the one", named.ID, orNone(string(named.ICCID)))
 	}
 	return nil, ""
 }
