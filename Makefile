@@ -12,7 +12,7 @@ SEED       ?= 1
 build: ## the program, as bin/sftctl
 	go build -trimpath -o bin/sftctl .
 
-test: ## all tests, with the race detector; then some of the battery without it, which is ten times as fast
+test: ## all tests, with the race detector; then some of the battery without it, which is several times as fast
 	go test -race ./...
 	go test -run Battery ./pkg/cli -schedules 1000
 
