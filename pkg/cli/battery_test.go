@@ -493,6 +493,9 @@ func TestBattery(t *testing.T) {
 					if len(violations) > 0 {
 						t.Errorf("schedule %d (replay it with -seed %d -schedules 1): %s\n%s", w.seed, w.seed, w, strings.Join(violations, "\n"))
 					}
+					if s.seen != s.journalled {
+						t.Errorf("schedule %d: the platform saw %d sends, and the journals have %d", w.seed, s.seen, s.journalled)
+					}
 					mu.Lock()
 					total["schedules"]++
 					s.count(total, &sends)

@@ -178,8 +178,8 @@ type tally struct {
 // the journals say have left. Not counted as left are intents whose call ended
 // with fewer sends, and intents without an outcome that the platform never saw,
 // as a crash leaves them. The two are equal when nothing was sent in hiding and
-// nothing was lost on the way. A call that is made again counts apart only if it
-// has another attempt number.
+// nothing was lost on the way. A call that is made again after it ended counts
+// apart, also under the same attempt number.
 func Sends(e Evidence) (seen, journalled int) {
 	j := newJudge(e)
 	open := map[subject]int{} // requests that no ended call accounts for
@@ -203,15 +203,16 @@ func Sends(e Evidence) (seen, journalled int) {
 	return len(j.history.calls), journalled
 }
 
-func (j *judge) tallies() map[call]*tally {
-	calls := map[call]*tally{}
+func (j *judge) tallies() (all []*tally) {
+	calls := map[call]*tally{} // the last of each
 	for n := range j.journals {
 		for r := range j.journals[n].records {
 			rec := &j.journals[n].records[r]
 			key := call{n, rec.Task, rec.Call, rec.Attempt}
 			switch {
-			case rec.Kind == "intent" && calls[key] == nil:
+			case rec.Kind == "intent" && (calls[key] == nil || calls[key].ended):
 				calls[key] = &tally{subject: rec.subject(), intents: 1}
+				all = append(all, calls[key])
 			case rec.Kind == "intent":
 				calls[key].intents++
 			case rec.Kind == "outcome" && calls[key] != nil:
@@ -219,7 +220,7 @@ func (j *judge) tallies() map[call]*tally {
 			}
 		}
 	}
-	return calls
+	return all
 }
 
 // end takes the first outcome of a call; later ones are what was settled. An
