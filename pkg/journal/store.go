@@ -328,6 +328,8 @@ func (s *Store) Tidy() error {
 			err = errors.Join(err, s.sweep(s.path(run, "")), s.remove(run))
 		case unbegun == nil:
 			err = errors.Join(err, s.sweep(s.path(run, "")))
+		case errors.Is(unbegun, fleet.ErrIO):
+			err = errors.Join(err, unbegun)
 		}
 	}
 	return fleet.Kind(fleet.ErrIO, errors.Join(err, unread))
