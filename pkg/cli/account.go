@@ -207,6 +207,9 @@ func (s *session) supersede(by string, p *plan.Plan) error {
 			continue
 		}
 		old, broken := s.recall(h)
+		if errors.Is(broken, fleet.ErrIO) { // it may be readable again when it is resumed
+			return broken
+		}
 		if broken != nil || !old.unfinished() || !overlap(p, old.plan) {
 			continue // what cannot be recalled cannot be resumed either
 		}

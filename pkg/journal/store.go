@@ -223,6 +223,9 @@ func (s *Store) Plan(h *History) (io.Reader, error) {
 		return nil, fleet.Kind(fleet.ErrPlan, err)
 	}
 	data, err := s.fs.ReadFile(s.path(h.Run, planFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fleet.Kind(fleet.ErrPlan, fmt.Errorf("the plan that run %s kept is gone", h.Run))
+	}
 	if err != nil {
 		return nil, fleet.Kind(fleet.ErrIO, err)
 	}
