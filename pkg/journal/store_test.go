@@ -282,7 +282,7 @@ func TestTheCopyOfThePlanIsTheOneThatTheJournalNames(t *testing.T) {
 		t.Errorf("edited: got %v", err)
 	}
 	_ = on.Remove(dir + "/runs/r1/plan")
-	if _, err := s.Plan(h); !errors.Is(err, fleet.ErrIO) {
+	if _, err := s.Plan(h); !errors.Is(err, fleet.ErrPlan) {
 		t.Errorf("missing: got %v", err)
 	}
 }
