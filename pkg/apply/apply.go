@@ -98,7 +98,7 @@ func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts 
 	if opts.Journal == nil {
 		opts.Journal = noJournal{}
 	}
-	r := &runner{on: on, opts: opts, results: results, halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(), classes: newClasses()}
+	r := &runner{on: on, opts: opts, results: results, halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(len(results)), classes: newClasses(), claims: claimed(results)}
 	r.run(runCtx)
 	return Effort{Settles: r.reads.Load()}, r.cutShort(ctx, runCtx)
 }
@@ -124,6 +124,7 @@ type runner struct {
 	queue   *queue
 	creates creates
 	classes *classes
+	claims  *claims
 	reads   atomic.Int64 // to settle
 	panics  fleet.Panics
 
@@ -147,6 +148,7 @@ func (r *runner) run(ctx context.Context) {
 	}
 	var g errgroup.Group
 	g.SetLimit(max(r.opts.Workers, 1))
+	r.putStaleAside()
 	r.reopen(ctx, &settlers)
 	fresh := 0
 	for {
@@ -179,7 +181,7 @@ func (r *runner) reopen(ctx context.Context, settlers *sync.WaitGroup) {
 		if !r.results[i].open {
 			continue
 		}
-		r.results[i].reopened = true
+		r.queue.take(i)
 		r.queue.enter()
 		if r.results[i].next().Action == fleet.Delete {
 			r.deleting.Add(1)
@@ -207,24 +209,27 @@ func (r *runner) found(task int) (ruling, bool) {
 	return ruling{verdict: applied}, res.shownBy(res.next(), live)
 }
 
+// putStaleAside ends the tasks that may not run, before any begins: others may
+// wait for them.
+func (r *runner) putStaleAside() {
+	for i := range r.results {
+		if why, ok := r.opts.Stale[i]; ok && r.results[i].goesOn() {
+			r.stale(i, why)
+			r.wake(i, true)
+		}
+	}
+}
+
 // fresh finds the next task that nobody has taken up.
 func (r *runner) fresh(ctx context.Context, from *int) (int, bool) {
 	for ; *from < len(r.results); *from++ {
-		task, res := *from, &r.results[*from]
-		if res.reopened { // somebody has it
-			continue
-		}
-		if why, ok := r.opts.Stale[task]; ok && res.goesOn() {
-			r.stale(task, why)
-		}
-		if !res.goesOn() {
-			continue
-		}
 		if ctx.Err() != nil || r.opts.Only || r.ending.Load() != nil {
 			return 0, false
 		}
-		*from++
-		return task, true
+		if r.queue.take(*from) && r.results[*from].goesOn() {
+			*from++
+			return *from - 1, true
+		}
 	}
 	return 0, false
 }
@@ -262,6 +267,7 @@ func (r *runner) left() bool {
 // finish counts a task that ended, and halts the run when too many failed.
 func (r *runner) finish(task int) {
 	res := &r.results[task]
+	r.wake(task, true)
 	finished, failed := r.finished.Add(1), r.failed.Load()
 	if res.Outcome == fleet.Failed {
 		failed = r.failed.Add(1)

@@ -7,13 +7,16 @@ import "sync"
 // none is left.
 type queue struct {
 	mu     sync.Mutex
-	ready  []int         // settled, to go on
+	taken  []bool        // tasks that somebody has taken up
+	ready  []int         // of them, those that can go on
 	busy   int           // taken up and not ended
 	bell   chan struct{} // rings when something changed
 	closed bool
 }
 
-func newQueue() *queue { return &queue{bell: make(chan struct{}, 1)} }
+func newQueue(tasks int) *queue {
+	return &queue{taken: make([]bool, tasks), bell: make(chan struct{}, 1)}
+}
 
 // next waits for a task; it is false when there will be none. Fresh gives a new
 // one if there is one.
@@ -50,7 +53,16 @@ func (q *queue) over() bool {
 	return q.closed || q.busy == 0 && len(q.ready) == 0
 }
 
-// enter takes a task up.
+// take takes a task for the one who asks first.
+func (q *queue) take(task int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.taken[task]
+	q.taken[task] = true
+	return !taken
+}
+
+// enter counts a task as worked on.
 func (q *queue) enter() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

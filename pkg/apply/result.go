@@ -41,7 +41,6 @@ type Result struct {
 	loose    int           // intents without an outcome
 	looked   time.Time     // when it was last read before it is hurt
 	rechecks int           // how often a call was prepared again
-	reopened bool          // it was open when the run began
 }
 
 // planned is the result of a task before anything was done.

@@ -204,6 +204,7 @@ func (r *runner) decide(task int, by ruling) {
 		r.settled(task, fleet.NotAttempted, by)
 	}
 	if res.goesOn() && !r.opts.Only {
+		r.wake(task, false)
 		r.queue.again(task)
 		return
 	}

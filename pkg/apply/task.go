@@ -22,11 +22,19 @@ const mostAttempts = 3
 // place is free for another task.
 func (r *runner) perform(ctx context.Context, task int, settlers *sync.WaitGroup) {
 	res := &r.results[task]
-	for ctx.Err() == nil && res.goesOn() && r.asPlanned(ctx, task) && r.call(ctx, task) {
+	for ctx.Err() == nil && res.goesOn() {
+		clear, aside := r.clear(task)
+		if aside {
+			return
+		}
+		if !clear || !r.asPlanned(ctx, task) || !r.call(ctx, task) {
+			break
+		}
 		if res.open {
 			r.settle(ctx, task, settlers)
 			return
 		}
+		r.wake(task, false)
 	}
 	r.finish(task)
 }

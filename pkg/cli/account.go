@@ -140,15 +140,7 @@ func clean(h *journal.History) bool {
 // unfinished says whether a run has tasks that may still be begun or settled, or
 // results that nobody verified.
 func (r *ofRun) unfinished() bool {
-	if !r.Verified() || len(r.Open()) > 0 {
-		return true
-	}
-	for i := range r.results {
-		if !r.results[i].Finished() {
-			return true
-		}
-	}
-	return false
+	return !r.Verified() || len(r.Open()) > 0 || apply.Unfinished(r.results)
 }
 
 // settleEarlier finds out, for all earlier runs of the account, what their open

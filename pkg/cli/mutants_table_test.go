@@ -50,7 +50,7 @@ var mutants = []mutant{
 	{"all counts as verified", "pkg/cli/run.go", `Verified: run.Doubt == nil,`, `Verified: true,`},
 	{"a resume that sends nothing looks at nothing", "pkg/cli/run.go", `if s.mutations() == 0 && w.history == nil {`, `if s.mutations() == 0 {`},
 	{"what earlier runs were told is believed", "pkg/cli/account.go", `if err := apply.Confirm(`, `if err := func(...any) error { return nil }(`},
-	{"a run that was not verified is finished", "pkg/cli/account.go", `if !r.Verified() || len(r.Open()) > 0 {`, `if len(r.Open()) > 0 {`},
+	{"a run that was not verified is finished", "pkg/cli/account.go", `return !r.Verified() || len(r.Open()) > 0`, `return len(r.Open()) > 0`},
 	// The journal.
 	{"a disk that fails does not matter", "pkg/journal/journal.go", `j.fail(put(j.file, b.lines))`, `_ = put(j.file, b.lines)`},
 	{"what can be read is durable", "pkg/journal/store.go", `if err := s.replace(path, whole); err != nil {`, `if err := error(nil); err != nil {`},
@@ -72,7 +72,7 @@ var mutants = []mutant{
 	{"what was in flight is left alone", "pkg/apply/result.go", `r.last = i.Attempt, true, written, fleet.Unknown`, `r.last = i.Attempt, false, written, fleet.Unknown`},
 	{"attempts are forgotten in a crash", "pkg/apply/result.go", `r.last = i.Attempt, true, written, fleet.Unknown`, `r.last = 1, true, written, fleet.Unknown`},
 	{"what was open is done", "pkg/apply/apply.go", `return ruling{verdict: applied}, res.shownBy(res.next(), live)`, `return ruling{verdict: applied}, live != nil`},
-	{"what was open is begun as well", "pkg/apply/apply.go", `if res.reopened {`, `if false {`},
+	{"what was open is begun as well", "pkg/apply/apply.go", `		r.queue.take(i)`, `		_ = i`},
 	{"what the run made is another's", "pkg/cli/resume.go", `return there && !own[fleet.NameKey(live.Name)]`, `return there && live != nil`},
 	{"what earlier runs left open is not settled", "pkg/cli/account.go", `open == 0 && h.Verified() {`, `open >= 0 || h.Verified() {`},
 	{"doubts are forgotten", "pkg/cli/account.go", `for _, i := range h.Open() {`, `for _, i := range h.Open()[:0] {`},
@@ -84,7 +84,7 @@ var mutants = []mutant{
 	// What may be done.
 	{"nothing is read before it is hurt", "pkg/apply/task.go", `if !res.calls[res.done].Action.Hurts() {`, `if true {`},
 	{"a new name does not matter", "pkg/apply/task.go", `case fleet.NameKey(now.Name) != fleet.NameKey(was.Name):`, `case false:`},
-	{"stale tasks are done", "pkg/apply/apply.go", `if why, ok := r.opts.Stale[task]; ok && res.goesOn() {`, `if why, ok := r.opts.Stale[task]; ok && res.goesOn() && false {`},
+	{"stale tasks are done", "pkg/apply/apply.go", `if why, ok := r.opts.Stale[i]; ok && r.results[i].goesOn() {`, `if why, ok := r.opts.Stale[i]; ok && why == "" {`},
 	{"protection is not looked at", "pkg/plan/build.go", `	case b.protected(t):`, `	case false:`},
 	{"protected orphans are suspended", "pkg/plan/sim.go", `s.status == fleet.StatusActive && b.protected(t):`, `s.status == fleet.StatusActive && false:`},
 	{"all in scope are orphans", "pkg/plan/orphan.go", `if policy.Owns(live.Name) && !rows.has(live) {`, `if policy.Owns(live.Name) {`},

@@ -36,14 +36,14 @@ func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, e
 	if want.Account != "" && want.Account != opts.Account {
 		return nil, fleet.Kind(fleet.ErrPlan, fmt.Errorf("the files are for account %s, and this run is on %s", fleet.Quote(want.Account), fleet.Quote(opts.Account)))
 	}
-	b := &builder{have: have, opts: opts, protect: want.Protect}
+	b := &builder{have: have, opts: opts, protect: want.Protect, doubts: unclear(opts.Doubts, have)}
 	p := &Plan{Header: Header{
 		ID: opts.ID, Created: opts.Created, Tool: opts.Tool, BaseURL: opts.BaseURL, Account: opts.Account, Dialect: opts.Abilities.Dialect, Simulated: opts.Simulated,
 		Inputs: want.Inputs, Columns: want.Columns, Policies: want.Policies, Protect: want.Protect,
 		SIMs: have.HasSIMs, Live: len(have.Endpoints), Limits: opts.Limits,
 		Estimate: Estimate{Rate: opts.Rate, Reads: have.Pages},
 	}}
-	p.Tasks = b.tasks(want)
+	p.Tasks = b.plan(want)
 	p.count(opts.Abilities)
 	p.Blocked = opts.Limits.Check(p.Counts)
 	return p, nil
@@ -53,15 +53,56 @@ type builder struct {
 	have    *inventory.Inventory
 	opts    Options
 	protect []fleet.Glob
+	doubts  []Doubt // those that the listing does not clear up
+	tasks   []Task  // of the rows, then of endpoints that give something up to rows
+	rows    int
+	unfit   []bool // rows of which nobody knows what they are about
+	moves   moves
 }
 
-func (b *builder) tasks(want *fleet.Fleet) []Task {
-	tasks := make([]Task, len(want.Specs))
-	sideBySide(len(tasks), func(i int) { tasks[i] = b.task(&want.Specs[i]) })
-	refuseSharedMatches(tasks)
-	tasks = append(tasks, b.orphans(want)...)
-	b.block(tasks)
-	return tasks
+// plan makes the tasks: first what each row means, then what it needs.
+func (b *builder) plan(want *fleet.Fleet) []Task {
+	b.rows, b.tasks = len(want.Specs), make([]Task, len(want.Specs))
+	b.unfit = make([]bool, b.rows)
+	sideBySide(b.rows, func(i int) { b.match(i, &want.Specs[i]) })
+	b.refuseSharedMatches()
+	b.relinks()
+	sideBySide(len(b.tasks), b.fill)
+	b.settleMoves()
+	b.dropIdleRelinks()
+	return append(b.tasks, b.orphans(want)...)
+}
+
+// match finds what a row is about.
+func (b *builder) match(i int, spec *fleet.Spec) {
+	t := &b.tasks[i]
+	t.Spec = spec
+	live, refusal := b.find(spec)
+	if t.Before = live; refusal != "" {
+		b.unfit[i] = true
+		t.refuse("%s", refusal)
+	}
+}
+
+// fill plans what a task needs, or plans it anew.
+func (b *builder) fill(i int) {
+	t := &b.tasks[i]
+	if i < b.rows && b.unfit[i] {
+		b.block(t)
+		return
+	}
+	t.Steps, t.Refused = nil, nil
+	switch {
+	case t.Spec == nil:
+		b.relink(t)
+	case t.Spec.State == fleet.StateAbsent:
+		b.remove(t, "state absent is wanted")
+	case t.Before == nil:
+		b.create(t)
+	default:
+		b.change(t)
+	}
+	b.block(t)
 }
 
 // sideBySide does n pieces of work that do not depend on each other on all
@@ -84,40 +125,23 @@ func sideBySide(n int, do func(i int)) {
 
 // refuseSharedMatches refuses rows that turned out to mean one live endpoint,
 // one by its id and another by its name.
-func refuseSharedMatches(tasks []Task) {
-	first := make(map[*fleet.Endpoint]int, len(tasks))
-	for i := range tasks {
-		if tasks[i].Before == nil {
+func (b *builder) refuseSharedMatches() {
+	b.moves = moves{make(map[*fleet.Endpoint]int32, b.rows), map[*fleet.Endpoint]bool{}, map[*fleet.Endpoint]string{}}
+	for i := range b.tasks {
+		if b.tasks[i].Before == nil {
 			continue
 		}
-		j, taken := first[tasks[i].Before]
+		j, taken := b.moves.owner[b.tasks[i].Before]
 		if !taken {
-			first[tasks[i].Before] = i
+			b.moves.owner[b.tasks[i].Before] = int32(i)
 			continue
 		}
-		for _, pair := range [][2]int{{i, j}, {j, i}} {
-			t, other := &tasks[pair[0]], tasks[pair[1]].Spec.Origin
-			t.Steps = nil
+		for _, pair := range [][2]int{{i, int(j)}, {int(j), i}} {
+			t, other := &b.tasks[pair[0]], b.tasks[pair[1]].Spec.Origin
+			b.unfit[pair[0]] = true
 			t.Refused = []string{fmt.Sprintf("endpoint %s is also meant by %s:%d", t.Before.ID, fleet.Printable(other.File), other.Line)}
 		}
 	}
-}
-
-func (b *builder) task(spec *fleet.Spec) Task {
-	t := Task{Spec: spec}
-	live, refusal := b.match(spec)
-	t.Before = live
-	switch {
-	case refusal != "":
-		t.refuse("%s", refusal)
-	case spec.State == fleet.StateAbsent:
-		b.remove(&t, "state absent is wanted")
-	case live == nil:
-		b.create(&t)
-	default:
-		b.change(&t)
-	}
-	return t
 }
 
 func (t *Task) refuse(format string, args ...any) {
@@ -125,12 +149,17 @@ func (t *Task) refuse(format string, args ...any) {
 }
 
 func (t *Task) step(action fleet.Action, set fleet.Fields, format string, args ...any) {
-	t.Steps = append(t.Steps, Step{action, set, fmt.Sprintf(format, args...)})
+	t.stepAfter(nil, action, set, format, args...)
 }
 
-// match finds the live endpoint that a row means: by id if it gives one, else
-// by its key, else by its previous name.
-func (b *builder) match(spec *fleet.Spec) (*fleet.Endpoint, string) {
+// stepAfter plans a step that waits for another task's.
+func (t *Task) stepAfter(after *Place, action fleet.Action, set fleet.Fields, format string, args ...any) {
+	t.Steps = append(t.Steps, Step{action, set, fmt.Sprintf(format, args...), after})
+}
+
+// find finds the live endpoint that a row means: by id if it gives one, else by
+// its key, else by its previous name.
+func (b *builder) find(spec *fleet.Spec) (*fleet.Endpoint, string) {
 	switch {
 	case spec.ID != "":
 		live, ok := b.have.ByID(spec.ID)
@@ -139,7 +168,7 @@ func (b *builder) match(spec *fleet.Spec) (*fleet.Endpoint, string) {
 		}
 		return live, ""
 	case spec.Key == fleet.ByICCID:
-		return b.matchICCID(spec)
+		return b.findICCID(spec)
 	}
 	live, refusal := only(b.have.ByName(spec.Name))
 	if refusal != "" || spec.PreviousName == "" {
@@ -155,7 +184,7 @@ func (b *builder) match(spec *fleet.Spec) (*fleet.Endpoint, string) {
 	return old, refusal
 }
 
-func (b *builder) matchICCID(spec *fleet.Spec) (*fleet.Endpoint, string) {
+func (b *builder) findICCID(spec *fleet.Spec) (*fleet.Endpoint, string) {
 	live, refusal := only(b.have.ByICCID(spec.ICCID))
 	if live != nil || refusal != "" || spec.Name == "" {
 		return live, refusal
@@ -195,7 +224,7 @@ func (b *builder) create(t *Task) {
 	} else if spec.State == fleet.StateSuspended {
 		t.refuse("%s", activatedToSuspend)
 	}
-	iccid, refusal := b.card(spec, spec.SIMProductID)
+	iccid, after, refusal := b.card(spec, spec.SIMProductID)
 	if refusal != "" {
 		t.refuse("%s", refusal)
 	}
@@ -206,7 +235,7 @@ func (b *builder) create(t *Task) {
 	set.ICCID = ""
 	t.step(fleet.Create, set, "it is not on the platform")
 	if iccid != "" {
-		t.step(fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s is wanted", iccid)
+		t.stepAfter(after, fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s is wanted", iccid)
 	}
 	if spec.State == fleet.StateActive {
 		t.step(fleet.Activate, fleet.Fields{}, "state active is wanted")
@@ -229,6 +258,7 @@ func (b *builder) change(t *Task) {
 func (b *builder) modify(t *Task) {
 	var set fleet.Fields
 	var reasons []string
+	var after *Place
 	for _, f := range [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct} {
 		want, have := t.Spec.Get(f), t.Before.Get(f)
 		switch {
@@ -239,26 +269,35 @@ func (b *builder) modify(t *Task) {
 			t.refuse("%s is %s, want %s: it cannot be changed in place; correct the file, or make a new endpoint under another name", f, fleet.Quote(have), fleet.Quote(want))
 		case f == fleet.FieldName && b.protected(t):
 			t.refuse("it is protected, and would be renamed to %s", fleet.Quote(want))
-		case f == fleet.FieldName && b.bearer(want) != "":
-			t.refuse("it would be renamed to %s, which endpoint %s is called already", fleet.Quote(want), b.bearer(want))
+		case f == fleet.FieldName && b.borne(t, want, &after) != "":
+			t.refuse("%s", b.borne(t, want, &after))
 		default:
 			set.Set(f, want)
 			reasons = append(reasons, fmt.Sprintf("%s %s → %s", f, orNone(have), want))
 		}
 	}
 	if len(reasons) > 0 {
-		t.step(fleet.Modify, set, "%s", strings.Join(reasons, ", "))
+		t.stepAfter(after, fleet.Modify, set, "%s", strings.Join(reasons, ", "))
 	}
 }
 
-// bearer is an endpoint that has a name now; names are not unique on the
-// platform, but rows are told apart by them.
-func (b *builder) bearer(name string) fleet.ID {
-	live, _ := b.have.ByName(name)
-	if live == nil {
+// borne says why an endpoint cannot have a name: names are not unique on the
+// platform, but rows are told apart by them. Where the task of the endpoint that
+// has it now gives it up, that comes first.
+func (b *builder) borne(t *Task, name string, after **Place) string {
+	live, others := b.have.ByName(name)
+	if live == nil || live == t.Before {
 		return ""
 	}
-	return live.ID
+	if *after = b.moves.name(live); *after != nil && len(others) == 0 {
+		return ""
+	}
+	*after = nil
+	called := fmt.Sprintf("it would be renamed to %s, which endpoint %s is called already", fleet.Quote(name), live.ID)
+	if why := b.moves.names[live]; why != "" {
+		return called + ", " + why
+	}
+	return called
 }
 
 // protected says whether the endpoint may not be hurt, by its present name or

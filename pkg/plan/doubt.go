@@ -19,23 +19,17 @@ type Doubt struct {
 	ICCID  fleet.ICCID
 }
 
-// block refuses the tasks that a doubt is about: by id, name or card.
-func (b *builder) block(tasks []Task) {
-	var doubts []Doubt
-	for _, d := range b.opts.Doubts {
-		if !d.shown(b.have) {
-			doubts = append(doubts, d)
-		}
-	}
-	if len(doubts) == 0 {
-		return
-	}
-	for i := range tasks {
-		for _, d := range doubts {
-			if t := &tasks[i]; d.about(t) && !d.moot(t) {
-				t.Steps = nil
-				t.Refused = []string{d.String()}
-			}
+// unclear are the doubts that a listing does not clear up.
+func unclear(doubts []Doubt, have *inventory.Inventory) []Doubt {
+	return slices.DeleteFunc(slices.Clone(doubts), func(d Doubt) bool { return d.shown(have) })
+}
+
+// block refuses a task that a doubt is about: by id, name or card.
+func (b *builder) block(t *Task) {
+	for _, d := range b.doubts {
+		if d.about(t) && !d.moot(t) {
+			t.Steps = nil
+			t.Refused = []string{d.String()}
 		}
 	}
 }

@@ -170,7 +170,7 @@ func (l *lineReader) trailer(p *Plan, line []byte, before string) error {
 	if _, err := l.in.ReadByte(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more after the trailer")
 	}
-	return errors.Join(p.checkCounts(), p.checkUnique())
+	return errors.Join(p.checkCounts(), p.checkUnique(), p.checkClaims())
 }
 
 // checkUnique refuses two tasks about one endpoint.
@@ -178,14 +178,28 @@ func (p *Plan) checkUnique() error {
 	ids, made := map[fleet.ID]bool{}, map[string]bool{}
 	for i := range p.Tasks {
 		switch t := &p.Tasks[i]; {
+		case len(t.Steps) == 0: // two rows that mean one endpoint are both refused
 		case t.Before != nil && ids[t.Before.ID]:
 			return fmt.Errorf("two tasks are about endpoint %s", t.Before.ID)
 		case t.Before != nil:
 			ids[t.Before.ID] = true
-		case len(t.Steps) > 0 && made[fleet.NameKey(t.Spec.Name)]:
+		case made[fleet.NameKey(t.Spec.Name)]:
 			return fmt.Errorf("two tasks create %s", fleet.Quote(t.Spec.Name))
-		case len(t.Steps) > 0:
+		default:
 			made[fleet.NameKey(t.Spec.Name)] = true
+		}
+	}
+	return nil
+}
+
+// checkClaims refuses a claim for a step that is not there, or that gives nothing
+// up.
+func (p *Plan) checkClaims() error {
+	for i := range p.Tasks {
+		for _, s := range p.Tasks[i].Steps {
+			if at := s.After; at != nil && (at.Task < 0 || at.Task >= len(p.Tasks) || at.Task == i || at.Step < 0 || at.Step >= len(p.Tasks[at.Task].Steps)) {
+				return fmt.Errorf("task %d waits for a step that is not there", i+1)
+			}
 		}
 	}
 	return nil

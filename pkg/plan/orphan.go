@@ -57,8 +57,9 @@ func (b *builder) orphans(want *fleet.Fleet) []Task {
 	return tasks
 }
 
-func (b *builder) orphan(policy fleet.Policy, live *fleet.Endpoint) Task {
-	t := Task{Before: live, Note: fmt.Sprintf("in the scope of %s, and no file lists it", fleet.Printable(policy.File))}
+func (b *builder) orphan(policy fleet.Policy, live *fleet.Endpoint) (t Task) {
+	defer func() { b.block(&t) }()
+	t = Task{Before: live, Note: fmt.Sprintf("in the scope of %s, and no file lists it", fleet.Printable(policy.File))}
 	switch policy.Orphans {
 	case fleet.OrphansDelete:
 		b.remove(&t, "orphans are to be deleted")

@@ -14,6 +14,9 @@ type Step struct {
 	Action fleet.Action `json:"action"`
 	Set    fleet.Fields `json:"set,omitzero"` // what it sets
 	Reason string       `json:"reason"`       // why, for a person
+	// After is the step of another task that must be done before: it gives up the
+	// SIM, or the name, that this one needs.
+	After *Place `json:"after,omitempty"`
 }
 
 // Task is all that happens to one endpoint, in order. A task without steps and

@@ -8,52 +8,65 @@ import (
 )
 
 // card checks the SIM that a row wants to be linked against the stock, and
-// returns it in the platform's own form. A row that wants none gets none.
-func (b *builder) card(spec *fleet.Spec, product fleet.ID) (fleet.ICCID, string) {
+// returns it in the platform's own form, with the place that gives it up first. A
+// row that wants none gets none.
+func (b *builder) card(spec *fleet.Spec, product fleet.ID) (iccid fleet.ICCID, after *Place, refusal string) {
 	if spec.ICCID == "" || !b.have.HasSIMs {
-		return spec.ICCID, ""
+		return spec.ICCID, nil, ""
 	}
 	sim, ok := b.have.SIM(spec.ICCID)
 	if !ok {
-		return "", fmt.Sprintf("SIM %s is not in the account's stock; correct the number, or order the card", spec.ICCID)
+		return "", nil, fmt.Sprintf("SIM %s is not in the account's stock; correct the number, or order the card", spec.ICCID)
 	}
-	if holder := b.holder(sim); holder != "" {
-		return "", fmt.Sprintf("SIM %s is linked to %s; de-link it there first (iccid !clear in a row of that endpoint)%s", sim.ICCID, holder, relinked(spec))
-	}
-	if sim.Status != fleet.SIMReady {
-		return "", fmt.Sprintf("SIM %s is %s, want %s", sim.ICCID, fleet.Quote(string(sim.Status)), fleet.SIMReady)
+	live, holder := b.holder(sim)
+	if holder != "" {
+		if after = b.moves.card(live); after == nil {
+			return "", nil, fmt.Sprintf("SIM %s is linked to %s%s", sim.ICCID, holder, b.keeps(live))
+		}
+	} else if sim.Status != fleet.SIMReady {
+		return "", nil, fmt.Sprintf("SIM %s is %s, want %s", sim.ICCID, fleet.Quote(string(sim.Status)), fleet.SIMReady)
 	}
 	name, known := b.opts.Products[product]
 	if known && sim.Product != "" && !strings.EqualFold(sim.Product, name) && sim.Product != string(product) {
-		return "", fmt.Sprintf("SIM %s is of product %s, want %s (simProductId %s)", sim.ICCID, fleet.Quote(sim.Product), fleet.Quote(name), product)
+		return "", nil, fmt.Sprintf("SIM %s is of product %s, want %s (simProductId %s)", sim.ICCID, fleet.Quote(sim.Product), fleet.Quote(name), product)
 	}
-	return sim.ICCID, ""
+	return sim.ICCID, after, ""
 }
 
-// relinked says what became of a wish that is not granted yet.
-func relinked(spec *fleet.Spec) string {
-	if spec.Relink {
-		return "; relink is not done yet"
+// keeps says why an endpoint does not give up its SIM, and what to do.
+func (b *builder) keeps(live *fleet.Endpoint) string {
+	task, listed := b.moves.owner[live]
+	switch {
+	case !listed:
+		return "; de-link it there first (iccid !clear in a row of that endpoint), or say relink: true in this row"
+	case b.tasks[task].Spec == nil: // this row's own wish, relink
+		return fmt.Sprintf(", which keeps it: %s", b.tasks[task].Refused[0])
 	}
-	return ""
+	origin := b.tasks[task].Spec.Origin
+	return fmt.Sprintf(", whose row (%s:%d) keeps it, or is refused", fleet.Printable(origin.File), origin.Line)
 }
 
 // holder names the endpoint that a card is linked to, empty when it is free. A
-// card is free only if every sign says so.
-func (b *builder) holder(sim fleet.SIM) string {
-	if live, _ := b.have.ByICCID(sim.ICCID); live != nil {
-		return fmt.Sprintf("endpoint %s (%s)", live.ID, fleet.Quote(live.Name))
+// card is free only if every sign says so. The endpoint is nil where the signs do
+// not agree on one.
+func (b *builder) holder(sim fleet.SIM) (live *fleet.Endpoint, name string) {
+	named := func(e *fleet.Endpoint) string { return fmt.Sprintf("endpoint %s (%s)", e.ID, fleet.Quote(e.Name)) }
+	if live, others := b.have.ByICCID(sim.ICCID); live != nil {
+		if len(others) > 0 || sim.EndpointID != "" && sim.EndpointID != live.ID {
+			return nil, named(live) + " and to another one"
+		}
+		return live, named(live)
 	}
 	if live, ok := b.have.ByID(sim.EndpointID); ok {
-		return fmt.Sprintf("endpoint %s (%s)", live.ID, fleet.Quote(live.Name))
+		return nil, named(live)
 	}
 	if sim.EndpointID != "" {
-		return fmt.Sprintf("endpoint %s, which is not in the listing", sim.EndpointID)
+		return nil, fmt.Sprintf("endpoint %s, which is not in the listing", sim.EndpointID)
 	}
 	if sim.Attached {
-		return "an endpoint that the platform does not name"
+		return nil, "an endpoint that the platform does not name"
 	}
-	return ""
+	return nil, ""
 }
 
 // swap plans what happens to the SIM of an endpoint that exists. It returns
@@ -82,13 +95,13 @@ func (b *builder) swap(t *Task) (after situation, ok bool) {
 }
 
 // link plans the wanted card in the place of none or another.
-func (b *builder) link(t *Task) (after situation, ok bool) {
+func (b *builder) link(t *Task) (then situation, ok bool) {
 	spec, live := t.Spec, t.Before
 	product := spec.SIMProductID
 	if live.Reported.Has(fleet.FieldSIMProduct) {
 		product = live.SIMProductID
 	}
-	iccid, refusal := b.card(spec, product)
+	iccid, after, refusal := b.card(spec, product)
 	want := spec.State
 	switch {
 	case refusal != "":
@@ -109,7 +122,7 @@ func (b *builder) link(t *Task) (after situation, ok bool) {
 	if live.ICCID != "" {
 		t.step(fleet.Delink, fleet.Fields{}, "SIM %s makes place for %s", live.ICCID, iccid)
 	}
-	t.step(fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s → %s", orNone(string(live.ICCID)), iccid)
+	t.stepAfter(after, fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s → %s", orNone(string(live.ICCID)), iccid)
 	return situation{want: want, status: fleet.StatusPreActive, hasSIM: true}, true
 }
 
