@@ -41,12 +41,17 @@ func newPlan(env Env) *cobra.Command {
 		},
 	}
 	o.bindShared(cmd)
+	o.bindSaved(cmd)
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when live differs from the files")
+	return cmd
+}
+
+// bindSaved binds what goes with a plan that is to be applied.
+func (o *planOptions) bindSaved(cmd *cobra.Command) {
 	o.guards.bind(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "save the plan as `FILE` (default by its id in --plans)")
 	f.StringVar(&o.plans, "plans", "plans", "`DIR` where plans are saved")
-	f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when live differs from the files")
-	return cmd
 }
 
 func newDrift(env Env) *cobra.Command {
@@ -85,6 +90,11 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	if err := errors.Join(err, s.end(env)); err != nil {
 		return err
 	}
+	return o.show(env, p)
+}
+
+// show saves a plan, if it is to be, and prints it.
+func (o *planOptions) show(env Env, p *plan.Plan) error {
 	if o.save {
 		path, err := savePlan(p, o.plans, o.out)
 		if err != nil {
