@@ -1,6 +1,9 @@
 package fleet
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Change is one step for one endpoint in words that no dialect owns.
 type Change struct {
@@ -125,7 +128,22 @@ const (
 
 var listWords = words{"listing", []string{"endpoints", "sims", "plans", "service-profiles", "apn-groups", "sim-products"}}
 
+// ListNames are the names of the listings, in their order.
+func ListNames() []string { return slices.Clone(listWords.texts) }
+
 func (l List) String() string { return listWords.text(int(l)) }
+
+// MarshalText prints the name of the listing.
+func (l List) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads the name of a listing.
+func (l *List) UnmarshalText(text []byte) error {
+	i, err := listWords.parse(string(text))
+	if err == nil {
+		*l = List(i)
+	}
+	return err
+}
 
 // Query asks for one page of a listing, or for one row of it by id.
 type Query struct {

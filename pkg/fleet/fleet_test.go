@@ -3,6 +3,7 @@ package fleet
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -97,7 +98,7 @@ func TestTextForms(t *testing.T) {
 		}
 	}
 	var s State
-	if err := s.UnmarshalText([]byte("actve")); err == nil || err.Error() != `unknown state "actve", want active, pre-active, suspended or absent` {
+	if err := s.UnmarshalText([]byte("actve")); err == nil || err.Error() != `unknown state "actve", want active, pre-active, suspended or absent; did you mean "active"?` {
 		t.Errorf("got %v", err)
 	}
 	for _, o := range Outcomes {
@@ -226,5 +227,26 @@ func TestErrorKinds(t *testing.T) {
 	problems := Problems{base, errors.New("more")}
 	if err := problems.Err(); !errors.Is(err, ErrInvalid) || !errors.Is(err, base) || err.Error() != "what happened\nmore" {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNearWordsAreSuggested(t *testing.T) {
+	plans := []string{"IoT Global", "IoT Basic", "IoT Plus", "", strings.Repeat("x", 100)}
+	for word, want := range map[string]string{"iot-plus": `; did you mean "IoT Plus"?`, "IoT Basci": `; did you mean "IoT Basic"?`, "Gold": "", "": "", strings.Repeat("x", 99): ""} {
+		if got := Suggest(word, plans); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
+	if got := Nearest("IoT Plsu", plans); !slices.Equal(got[:2], []string{"IoT Plus", "IoT Basic"}) || len(got) != len(plans) {
+		t.Errorf("got %q", got)
+	}
+	if got := Nearest("", plans); !slices.Equal(got, plans) {
+		t.Errorf("nothing is near to everything: got %q", got)
+	}
+	for _, name := range ListNames() {
+		var l List
+		if err := l.UnmarshalText([]byte(name)); err != nil || l.String() != name {
+			t.Errorf("%s: got %s, %v", name, l, err)
+		}
 	}
 }

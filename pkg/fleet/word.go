@@ -31,7 +31,7 @@ func (w words) parse(text string) (int, error) {
 			named = append(named, t)
 		}
 	}
-	return 0, fmt.Errorf("unknown %s %s, want %s", w.noun, Quote(text), Alternatives(named))
+	return 0, fmt.Errorf("unknown %s %s, want %s%s", w.noun, Quote(text), Alternatives(named), Suggest(text, named))
 }
 
 // Alternatives prints choices for a person: "a, b or c".

@@ -119,7 +119,7 @@ func (y *yamlFile) head(doc *document) head {
 	if text, ok := y.text(&doc.Key, "key"); ok {
 		if err := h.key.UnmarshalText([]byte(text)); err != nil {
 			keys := []string{fleet.ByName.String(), fleet.ByICCID.String()}
-			y.wrong(&doc.Key, "unknown key", fleet.Quote(text), fleet.Alternatives(keys)+suggest(text, keys))
+			y.wrong(&doc.Key, "unknown key", fleet.Quote(text), fleet.Alternatives(keys)+fleet.Suggest(text, keys))
 		}
 	}
 	h.scope = y.globs(&doc.Scope, "scope")
@@ -147,7 +147,7 @@ func (y *yamlFile) orphans(doc *document) fleet.Orphans {
 	}
 	if err := o.UnmarshalText([]byte(text)); err != nil {
 		known := []string{"ignore", "report", "suspend", "delete"}
-		y.wrong(&doc.Orphans, "unknown orphans policy", fleet.Quote(text), fleet.Alternatives(known)+suggest(text, known))
+		y.wrong(&doc.Orphans, "unknown orphans policy", fleet.Quote(text), fleet.Alternatives(known)+fleet.Suggest(text, known))
 	}
 	if o != fleet.OrphansIgnore && len(doc.Scope.Content) == 0 {
 		y.wrong(&doc.Orphans, "orphans need a scope", fleet.Quote(text), "scope: with the names that this file owns, or orphans: ignore")

@@ -100,7 +100,7 @@ func (m *mapping) bindPart(r *reader, h *header, from rule, p *part) bool {
 	at := nodePlace(m.file, from.at)
 	switch len(found) {
 	case 0:
-		r.add(at, "the CSV has no such column", fleet.Quote(p.column), "a column of the included file"+suggest(p.column, h.names))
+		r.add(at, "the CSV has no such column", fleet.Quote(p.column), "a column of the included file"+fleet.Suggest(p.column, h.names))
 		return false
 	case 1:
 		p.index = found[0]

@@ -111,7 +111,7 @@ func (l *ledger) addMistaken(at func() place, what, word, want string, choices [
 		l.moreProblems++
 		return
 	}
-	l.addLazily(at, what, fleet.Quote(word), want+suggest(word, choices))
+	l.addLazily(at, what, fleet.Quote(word), want+fleet.Suggest(word, choices))
 }
 
 // fail adds a problem with the error that it comes from.
