@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
 	"sftctl/pkg/journal"
 	"sftctl/pkg/pace"
 	"sftctl/pkg/platform"
@@ -45,7 +47,7 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.StringVar(&c.stock, "stock", "", "`FILE` with the simulated platform's SIMs and catalogue; each is a platform of its own")
 	f.StringVar(&c.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
 	f.BoolVar(&c.loginAgain, "login-again", false, "try a password again that the platform refused")
-	f.StringVar(&c.listing, "listing", "paged", "how the platform lists: paged or unpaged (it gives everything at once)")
+	f.StringVar(&c.listing, "listing", "paged", "how the platform lists: paged, unpaged (it gives everything at once), or unpaged-lookups (it does so with plans, service profiles, APN groups and SIM products)")
 	f.Float64Var(&c.rate, "rate", 1.8, "calls per second; the platform allows about 2 (0: no limit)")
 	f.StringVar(&c.parallelism, "parallelism", "auto", "tasks at a time; auto follows from rate and call timeout")
 	f.DurationVar(&c.callTimeout, "call-timeout", wire.LongDeadline, "how long to wait for one call; the platform may take 180s")
@@ -73,7 +75,9 @@ type session struct {
 	store     *journal.Store
 	clock     journal.Clock
 	settling  apply.Settling
-	settles   int64 // reads that settled what was unknown
+	settles   int64               // reads that settled what was unknown
+	catalogue inventory.Catalogue // what was looked up
+	atOnce    bool                // the look-ups give everything at once
 	deliver   func(env Env, reports string, run *report.Run) error
 }
 
@@ -87,7 +91,7 @@ func (c *connection) open(env Env) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, unpaged: c.listing == "unpaged",
+	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, unpaged: c.listing == "unpaged", atOnce: c.listing == "unpaged-lookups",
 		close: func() error { return nil }, clock: journal.SystemClock, settling: c.settlingOf(), deliver: deliver}
 	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect,
 		Parallel: workers, CallTimeout: c.callTimeout, Grace: c.grace, MaxOutage: c.maxOutage,
@@ -147,8 +151,8 @@ func (c *connection) check() (wire.Dialect, int, error) {
 	if !ok {
 		problems = append(problems, fmt.Errorf("--dialect: unknown dialect %s, want %s", fleet.Quote(c.dialect), fleet.Alternatives(wire.DialectNames())))
 	}
-	if c.listing != "paged" && c.listing != "unpaged" {
-		problems = append(problems, fmt.Errorf("--listing: got %s, want paged or unpaged", fleet.Quote(c.listing)))
+	if ways := []string{"paged", "unpaged", "unpaged-lookups"}; !slices.Contains(ways, c.listing) {
+		problems = append(problems, fmt.Errorf("--listing: got %s, want %s", fleet.Quote(c.listing), fleet.Alternatives(ways)))
 	}
 	if !(c.rate >= 0 && c.rate <= mostRate) {
 		problems = append(problems, fmt.Errorf("--rate: got %g, want calls per second up to %d, or 0 for no limit", c.rate, mostRate))

@@ -60,7 +60,7 @@ func runExport(ctx context.Context, env Env, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	have, err := inventory.Fetch(ctx, s.client, inventory.Options{SIMs: true, Unpaged: s.unpaged})
+	have, err := inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: true}))
 	if err := errors.Join(err, s.end(env)); err != nil {
 		return err
 	}

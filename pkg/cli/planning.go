@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,12 +74,14 @@ func newID(now time.Time) string {
 type look struct {
 	have     *inventory.Inventory
 	products map[fleet.ID]string
+	moved    map[int]string // rows of a saved plan whose names stand for other ids now
 	at       time.Time
 }
 
-// look asks the platform and resolves the names in want.
+// look asks the platform and resolves the names in want. Those of a saved plan keep
+// the ids that were approved.
 func (s *session) look(ctx context.Context, want *fleet.Fleet) (look, error) {
-	catalogue, err := inventory.FetchCatalogue(ctx, s.client, inventory.Needed(want.Specs))
+	catalogue, err := s.lookUp(ctx, inventory.Needed(want.Specs))
 	if err != nil {
 		return look{}, err
 	}
@@ -90,12 +94,33 @@ func (s *session) look(ctx context.Context, want *fleet.Fleet) (look, error) {
 	}
 	at := time.Now()
 	have, err := s.list(ctx, want)
-	return look{have, products, at}, err
+	return look{have, products, catalogue.Moved(want.Specs), at}, err
+}
+
+// lookUp asks for those look-ups that were not asked for yet: once in a command is
+// enough, they change rarely.
+func (s *session) lookUp(ctx context.Context, lists []fleet.List) (inventory.Catalogue, error) {
+	lists = slices.DeleteFunc(lists, func(list fleet.List) bool { _, known := s.catalogue[list]; return known })
+	fresh, err := inventory.FetchCatalogue(ctx, s.client, lists, s.listings(inventory.Options{}))
+	if err != nil {
+		return nil, err
+	}
+	if s.catalogue == nil {
+		s.catalogue = inventory.Catalogue{}
+	}
+	maps.Copy(s.catalogue, fresh)
+	return s.catalogue, nil
+}
+
+// listings adds to options how the platform lists.
+func (s *session) listings(opts inventory.Options) inventory.Options {
+	opts.Unpaged, opts.UnpagedLookUps = s.unpaged, s.atOnce
+	return opts
 }
 
 // list lists the account, its SIMs too where a row manages one.
 func (s *session) list(ctx context.Context, want *fleet.Fleet) (*inventory.Inventory, error) {
-	return inventory.Fetch(ctx, s.client, inventory.Options{SIMs: managesSIMs(want.Specs), Unpaged: s.unpaged})
+	return inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: managesSIMs(want.Specs)}))
 }
 
 func managesSIMs(specs []fleet.Spec) bool {

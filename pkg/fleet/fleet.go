@@ -142,7 +142,8 @@ const (
 type Spec struct {
 	ID ID `json:"endpointId,omitempty"`
 	Fields
-	// Names are what a person wrote instead of an id, to be looked up.
+	// Names are what a person wrote instead of an id. Once one is looked up, the
+	// id stands beside it.
 	Names        Names  `json:"names,omitzero"`
 	State        State  `json:"state,omitempty"`
 	ClearSIM     bool   `json:"clearSim,omitempty"` // de-link and leave without a SIM

@@ -17,7 +17,10 @@ type Lister interface {
 type Options struct {
 	SIMs    bool // the SIM stock too
 	Unpaged bool // the platform is known to give all endpoints at once; SIMs are paged (documented)
-	PerPage int  // rows to ask for in a page; 0 means 250, the most that was seen to work
+	// UnpagedLookUps is the same of rate plans, service profiles, APN groups and
+	// SIM products.
+	UnpagedLookUps bool
+	PerPage        int // rows to ask for in a page; 0 means 250, the most that was seen to work
 	// Growing takes a listing for whole although rows were added while it was read:
 	// they show on a page that is still to come, or as rows that come twice. It is
 	// for those who make rows themselves meanwhile, and remove none.
@@ -101,6 +104,17 @@ var simList = listing[fleet.SIM]{fleet.SIMs,
 	func(p fleet.Page) []fleet.SIM { return p.SIMs },
 	func(s fleet.SIM) string { return s.ICCID.Key() }}
 
+// atOnce says whether the platform is known to give a whole listing at once.
+func (o Options) atOnce(list fleet.List) bool {
+	switch list {
+	case fleet.SIMs:
+		return false
+	case fleet.Endpoints:
+		return o.Unpaged
+	}
+	return o.Unpaged || o.UnpagedLookUps
+}
+
 // whole reads a listing until one reading is proved whole.
 func whole[T any](ctx context.Context, on Lister, opts Options, calls *int, l listing[T]) ([]T, error) {
 	var why string
@@ -146,7 +160,7 @@ func (r *reading[T]) page(ctx context.Context, page, perPage int) (fleet.Page, e
 }
 
 func (r *reading[T]) read(ctx context.Context) ([]T, error) {
-	if r.opts.Unpaged && r.list == fleet.Endpoints {
+	if r.opts.atOnce(r.list) {
 		return r.unpaged(ctx)
 	}
 	for n := 1; n <= maxPages; n++ {
@@ -268,14 +282,25 @@ func (r *reading[T]) judgeRepeat(ctx context.Context, n, count int) error {
 	case n != 2 || !same || r.total > len(r.out) || r.pages > 1:
 		r.doubt = fmt.Sprintf("page %d repeats earlier rows", n)
 	case count%10 == 0:
-		r.doubt = fmt.Sprintf("the platform ignores paging, and %d rows may be a full page; if it gives everything at once, say --listing unpaged", count)
+		r.doubt = fmt.Sprintf("the platform ignores paging, and %d rows may be a full page; if it gives everything at once, say --listing %s", count, sayUnpaged(r.list))
 	}
 	return nil
 }
 
+// sayUnpaged is what a person says of a platform that gives all of a listing at
+// once, and says no more than that.
+func sayUnpaged(list fleet.List) string {
+	if list == fleet.Endpoints {
+		return "unpaged"
+	}
+	return "unpaged-lookups"
+}
+
 func (r *reading[T]) unpaged(ctx context.Context) ([]T, error) {
-	*r.calls++
-	p, err := r.on.Page(ctx, fleet.Query{List: r.list})
+	p, err := r.atOnce(ctx)
+	if err == nil && len(r.rows(p)) == 0 {
+		p, err = r.atOnce(ctx) // as for a first page
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing %s: %w", r.list, err)
 	}
@@ -287,4 +312,9 @@ func (r *reading[T]) unpaged(ctx context.Context) ([]T, error) {
 		r.doubt = fmt.Sprintf("got %d rows at once, and %s were promised", len(rows), r.promised())
 	}
 	return r.out, nil
+}
+
+func (r *reading[T]) atOnce(ctx context.Context) (fleet.Page, error) {
+	*r.calls++
+	return r.on.Page(ctx, fleet.Query{List: r.list})
 }

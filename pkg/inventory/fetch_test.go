@@ -202,35 +202,6 @@ func TestAnAttachedCardThatDoesNotSayToWhatLeavesDoubt(t *testing.T) {
 	}
 }
 
-func TestResolve(t *testing.T) {
-	c := Catalogue{
-		fleet.RatePlans: {{ID: "1", Name: "Gold"}, {ID: "2", Name: "Silver"}, {ID: "3", Name: "Silver"}},
-		fleet.APNGroups: {{ID: "P1", Name: "iot"}},
-	}
-	good := []fleet.Spec{{Names: fleet.Names{Plan: " Gold ", APNGroup: "iot"}}, {Fields: fleet.Fields{PlanID: "9"}}}
-	if err := c.Resolve(good); err != nil || good[0].PlanID != "1" || good[0].APNGroupID != "P1" || good[1].PlanID != "9" || good[0].Names != (fleet.Names{}) {
-		t.Errorf("got %+v, %v", good, err)
-	}
-	bad := []fleet.Spec{{Names: fleet.Names{Plan: "Silver"}}, {Names: fleet.Names{Plan: "Bronze"}}, {Names: fleet.Names{Plan: "Bronze"}}}
-	err := c.Resolve(bad)
-	var problems fleet.Problems
-	if !errors.As(err, &problems) || len(problems) != 2 || !errors.Is(err, fleet.ErrInvalid) {
-		t.Fatalf("got %v, want two problems", err)
-	}
-	for i, want := range []string{`"Silver" is ambiguous, give the id of one of "Silver" (2), "Silver" (3)`, `"Bronze" is not in the account's catalogue`} {
-		if !strings.Contains(problems[i].Error(), want) {
-			t.Errorf("got %v, want %q in it", problems[i], want)
-		}
-	}
-}
-
-func TestALookUpThatFailsIsNoEmptyCatalogue(t *testing.T) {
-	lost := errors.New("lost")
-	if c, err := FetchCatalogue(t.Context(), &shop{fail: lost}, []fleet.List{fleet.RatePlans}); !errors.Is(err, lost) || c != nil {
-		t.Errorf("got %v, %v", c, err)
-	}
-}
-
 // blink is a lister that looks empty once, or leaves one endpoint out for good.
 type blink struct {
 	shop

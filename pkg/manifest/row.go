@@ -196,5 +196,10 @@ func rowOf(s fleet.Spec) row {
 	if s.Relink {
 		r.Relink = "true"
 	}
+	for _, t := range twins {
+		if *r.at(t[0]) != "" {
+			*r.at(t[1]) = "" // the id that it was resolved to
+		}
+	}
 	return r
 }
