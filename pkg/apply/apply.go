@@ -213,7 +213,7 @@ func (r *runner) found(task int) (ruling, bool) {
 // wait for them.
 func (r *runner) putStaleAside() {
 	for i := range r.results {
-		if why, ok := r.opts.Stale[i]; ok && r.results[i].goesOn() {
+		if why, ok := r.opts.Stale[i]; ok && (r.results[i].goesOn() || r.results[i].unbegun()) {
 			r.stale(i, why)
 			r.wake(i, true)
 		}

@@ -25,6 +25,24 @@ func Refresh(p *plan.Plan, results []Result, now *plan.Plan, have *inventory.Inv
 	return stale
 }
 
+// Renamed adds to the stale tasks those whose names stand for other ids now than
+// when they were planned. One that has begun goes on: it has sent its ids. One that
+// has nothing to do is not as wanted either, whatever it looks like.
+func Renamed(results []Result, moved, stale map[int]string) map[int]string {
+	for i, why := range moved {
+		if r := &results[i]; r.unbegun() {
+			stale[i] = why
+		}
+	}
+	return stale
+}
+
+// unbegun says whether a task has begun nothing, and nothing is refused that keeps
+// it from beginning.
+func (r *Result) unbegun() bool {
+	return r.done == 0 && r.goesOn() || r.Outcome == fleet.Unchanged
+}
+
 // Lags says for how long a listing may still lag behind what the run itself made:
 // of the stale tasks, those whose endpoint it does not show.
 func Lags(results []Result, stale map[int]string, have *inventory.Inventory, window time.Duration) time.Duration {

@@ -207,6 +207,9 @@ func (r *runner) finds(task int, f journal.Finding) {
 func (r *runner) stale(task int, why string) {
 	f := r.results[task].stands(task)
 	f.Err = why
+	if len(f.Steps) == 0 {
+		f.Flaw = fleet.Stale
+	}
 	for i, o := range f.Steps {
 		if o == fleet.NotAttempted {
 			f.Steps[i] = fleet.Stale

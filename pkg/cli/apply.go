@@ -152,7 +152,7 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *
 		return err
 	}
 	w.plan, w.look, w.results = saved, l, apply.New(saved, s.client.Abilities())
-	w.stale = apply.Refresh(saved, w.results, now, l.have)
+	w.stale = apply.Renamed(w.results, l.moved, apply.Refresh(saved, w.results, now, l.have))
 	return nil
 }
 

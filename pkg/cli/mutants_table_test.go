@@ -84,7 +84,7 @@ var mutants = []mutant{
 	// What may be done.
 	{"nothing is read before it is hurt", "pkg/apply/task.go", `if !res.calls[res.done].Action.Hurts() {`, `if true {`},
 	{"a new name does not matter", "pkg/apply/task.go", `case fleet.NameKey(now.Name) != fleet.NameKey(was.Name):`, `case false:`},
-	{"stale tasks are done", "pkg/apply/apply.go", `if why, ok := r.opts.Stale[i]; ok && r.results[i].goesOn() {`, `if why, ok := r.opts.Stale[i]; ok && why == "" {`},
+	{"stale tasks are done", "pkg/apply/apply.go", `if why, ok := r.opts.Stale[i]; ok && (r.results[i].goesOn() || r.results[i].unbegun()) {`, `if why, ok := r.opts.Stale[i]; ok && why == "" {`},
 	{"protection is not looked at", "pkg/plan/build.go", `	case b.protected(t):`, `	case false:`},
 	{"protected orphans are suspended", "pkg/plan/sim.go", `s.status == fleet.StatusActive && b.protected(t):`, `s.status == fleet.StatusActive && false:`},
 	{"all in scope are orphans", "pkg/plan/orphan.go", `if policy.Owns(live.Name) && !rows.has(live) {`, `if policy.Owns(live.Name) {`},
