@@ -26,7 +26,7 @@ var added = []string{"_outcome", "_steps", "_endpointId", "_verified", "_error",
 // WriteResults writes every row and every orphan of a run, once each: the rows
 // as they were given, in their order, and what became of them.
 func (r *Run) WriteResults(w io.Writer) error {
-	out := gocsv.NewSafeCSVWriter(csv.NewWriter(w))
+	out := cells{gocsv.NewSafeCSVWriter(csv.NewWriter(w))}
 	columns := r.Plan.Columns
 	if columns == nil {
 		columns = canonical
@@ -35,7 +35,7 @@ func (r *Run) WriteResults(w io.Writer) error {
 		return err
 	}
 	for i := range r.Results {
-		if err := out.Write(escaped(append(r.cells(&r.Results[i], columns), r.outcome(&r.Results[i])...))); err != nil {
+		if err := out.Write(append(r.cells(&r.Results[i], columns), r.outcome(&r.Results[i])...)); err != nil {
 			return err
 		}
 	}
@@ -43,11 +43,16 @@ func (r *Run) WriteResults(w io.Writer) error {
 	return out.Error()
 }
 
-func escaped(cells []string) []string {
-	for i, cell := range cells {
-		cells[i] = fleet.EscapeCell(cell)
+// cells writes records whose cells no spreadsheet runs.
+type cells struct{ *gocsv.SafeCSVWriter }
+
+// Write writes one record, escaped.
+func (c cells) Write(record []string) error {
+	escaped := make([]string, len(record))
+	for i, cell := range record {
+		escaped[i] = fleet.EscapeCell(cell)
 	}
-	return cells
+	return c.SafeCSVWriter.Write(escaped)
 }
 
 // cells are a row as it was given, or in canonical columns.
@@ -159,13 +164,6 @@ func (row failedRow) cell(column string) string {
 	return ""
 }
 
-func (row *failedRow) escape() {
-	for _, cell := range []*string{&row.EndpointName, &row.EndpointID, &row.PlanID, &row.ServiceProfileID, &row.APNGroupID,
-		&row.SIMProductID, &row.ICCID, &row.PreviousName, &row.Error} {
-		*cell = fleet.EscapeCell(*cell)
-	}
-}
-
 // WriteFailed writes the rows that are neither done nor unchanged, as an input
 // for the next run. Orphans are not in it: no file lists them. Nor are protected
 // endpoints: a CSV cannot carry the protection, and without it the next run
@@ -177,11 +175,9 @@ func (r *Run) WriteFailed(w io.Writer) error {
 		if res.Task.Spec == nil || !unfinished(res.Outcome) || r.protected(res) {
 			continue
 		}
-		row := canonicalRow(res)
-		row.escape()
-		rows = append(rows, row)
+		rows = append(rows, canonicalRow(res))
 	}
-	return gocsv.MarshalCSV(&rows, gocsv.NewSafeCSVWriter(csv.NewWriter(w)))
+	return gocsv.MarshalCSV(&rows, cells{gocsv.NewSafeCSVWriter(csv.NewWriter(w))})
 }
 
 // protected says whether a row's endpoint is protected by the files of the run.
