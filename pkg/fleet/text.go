@@ -54,12 +54,23 @@ func Quote(text string) string {
 	return `"` + strings.ReplaceAll(Printable(text), `"`, `\"`) + `"`
 }
 
+// Number prints a number for a person: 11008 is "11,008".
+func Number(n int) string {
+	if n < 0 {
+		return "-" + Number(-n)
+	}
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%s,%03d", Number(n/1000), n%1000)
+}
+
 // Count says how many there are of something.
 func Count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return Number(n) + " " + thing + "s"
 }
 
 // Glob is a name pattern: * stands for any run of letters, ? for one; it
