@@ -68,6 +68,7 @@ type Counts struct {
 	Refused   int                  `json:"refused"` // tasks with something refused
 	Steps     map[fleet.Action]int `json:"steps,omitempty"`
 	Calls     int                  `json:"calls"` // mutating calls that the steps take
+	CallsOf   map[fleet.Action]int `json:"callsOf,omitempty"`
 }
 
 // Step is the number of steps of a kind.
@@ -139,9 +140,13 @@ func (p *Plan) Fleet() *fleet.Fleet {
 // count fills in what follows from the tasks.
 func (p *Plan) count(abilities fleet.Abilities) {
 	c := tally(p.Tasks)
+	c.CallsOf = map[fleet.Action]int{}
 	for i := range p.Tasks {
 		if t := &p.Tasks[i]; len(t.Steps) > 0 {
-			c.Calls += len(abilities.Calls(t.Changes()))
+			for _, call := range abilities.Calls(t.Changes()) {
+				c.Calls++
+				c.CallsOf[call.Action]++
+			}
 		}
 	}
 	p.Counts = c
