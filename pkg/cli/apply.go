@@ -46,7 +46,7 @@ func newApply(env Env) *cobra.Command {
 	o.runOptions.bind(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.yes, "yes", false, "do not ask; the guards hold all the same")
-	f.BoolVar(&o.full, "full", false, "list every change, not just the first")
+	f.BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
 	f.DurationVar(&o.maxAge, "max-age", time.Hour, "how long the answer to the question may take before live is read again (a minute where the plan hurts)")
 	return cmd
 }
@@ -165,7 +165,7 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *
 	if w.plan, w.look, err = s.planFiles(ctx, env, w.want, o.limits, doubts); err != nil {
 		return err
 	}
-	if err := printed(report.PlanText(env.Stdout, w.plan, o.full)); err != nil {
+	if err := printed(report.PlanText(env.Stdout, w.plan, report.Options{Full: o.full, Now: time.Now()})); err != nil {
 		return err
 	}
 	asked := time.Now()
@@ -241,7 +241,7 @@ func ask(ctx context.Context, env Env, yes bool, p *plan.Plan) error {
 	if n := p.Counts.Step(fleet.Delete); n > 0 {
 		word, wish = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
 	}
-	_, _ = fmt.Fprintf(env.Stderr, "%d endpoints will change in %d calls; to go on, %s: ", p.Counts.Change, p.Counts.Calls, wish)
+	_, _ = fmt.Fprintf(env.Stderr, "%s endpoints will change in %s calls; to go on, %s: ", fleet.Number(p.Counts.Change), fleet.Number(p.Counts.Calls), wish)
 	if answer(ctx, env) != word {
 		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))
 	}

@@ -199,7 +199,7 @@ func login(b *testing.B, url string) string {
 func onboardRate(b *testing.B) (time.Duration, float64) {
 	b.Helper()
 	start := time.Now()
-	log := onboard(b, b.TempDir(), filepath.Join(top, "samples", "navaids.yaml"), "11008 done", "0")
+	log := onboard(b, b.TempDir(), filepath.Join(top, "samples", "navaids.yaml"), "11,008 done", "0")
 	return time.Since(start), mutationRate(b, log, mutations)
 }
 

@@ -212,7 +212,7 @@ func account(sim *simulator.Simulator, p *plan.Plan, run *report.Run) string {
 
 func planText(p *plan.Plan) string {
 	var b strings.Builder
-	_ = report.PlanText(&b, p, true)
+	_ = report.PlanText(&b, p, report.Options{Full: true})
 	return b.String()
 }
 

@@ -93,8 +93,8 @@ var mutants = []mutant{
 	{"a short page is the end", "pkg/inventory/fetch.go", `return r.told() && !r.capped() && (r.pages == 0 || n >= r.pages) && (r.total < 0 || len(r.out) == r.total)`, `return len(r.out) < n*r.opts.PerPage`},
 	{"permits are not paced", "pkg/pace/pace.go", `if p.limiter.Limit() == rate.Inf && !time.Now().Before(p.until) {`, `if !time.Now().Before(p.until) {`},
 	// Reporting.
-	{"a row is reported twice", "pkg/report/csv.go", `if err := out.Write(append(r.cells(`, `_ = out.Write(r.cells(&r.Results[i], columns)); if err := out.Write(append(r.cells(`},
-	{"what was not attempted is not reported", "pkg/report/csv.go", `if err := out.Write(append(r.cells(`, `if r.Results[i].Outcome.String() == "not-attempted" { continue }; if err := out.Write(append(r.cells(`},
+	{"a row is reported twice", "pkg/report/csv.go", `if err := out.Write(r.row(`, `_ = out.Write(r.row(&r.Results[i])); if err := out.Write(r.row(`},
+	{"what was not attempted is not reported", "pkg/report/csv.go", `if err := out.Write(r.row(`, `if r.Results[i].Outcome.String() == "not-attempted" { continue }; if err := out.Write(r.row(`},
 	{"unknown rows end with 0", "pkg/cli/exit.go", `{exitUnknown, worst(fleet.Unknown)},`, `{exitOK, worst(fleet.Unknown)},`},
 	{"stale rows end with 0", "pkg/cli/exit.go", `{exitRows, worst(fleet.Failed, fleet.Stale,`, `{exitRows, worst(fleet.Failed,`},
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ type planOptions struct {
 func (o *planOptions) bindShared(cmd *cobra.Command) {
 	o.connection.bind(cmd)
 	o.inputs.bind(cmd)
-	cmd.Flags().BoolVar(&o.full, "full", false, "list every change, not just the first")
+	cmd.Flags().BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
 }
 
 func newPlan(env Env) *cobra.Command {
@@ -102,7 +103,7 @@ func (o *planOptions) show(env Env, p *plan.Plan) error {
 		}
 		defer say(env.Stderr, "saved as %s", path)
 	}
-	if err := printed(report.PlanText(env.Stdout, p, o.full)); err != nil {
+	if err := printed(report.PlanText(env.Stdout, p, report.Options{Full: o.full, Now: time.Now()})); err != nil {
 		return err
 	}
 	return planError(p, o.detailed)

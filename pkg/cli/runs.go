@@ -128,10 +128,7 @@ func showRun(env Env, o showOptions, id string) error {
 		}
 		say(env.Stderr, "reported in %s", filepath.Join(o.reports, run.ID))
 	}
-	if o.format == "json" {
-		return printed(run.WriteSummary(env.Stdout))
-	}
-	return printed(run.WriteText(env.Stdout))
+	return printed(run.Write(env.Stdout, o.format, o.options()))
 }
 
 // report is the run as it reported, or would report if it had ended now.

@@ -2,12 +2,13 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,18 +39,18 @@ func newShow(env Env) *cobra.Command {
 	}
 	o.bindRun(cmd)
 	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
-	cmd.Flags().BoolVar(&o.full, "full", false, "list every change, not just the first")
 	return cmd
 }
 
 func (o *showOptions) bindRun(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&o.format, "format", "text", fleet.Alternatives(report.Formats))
+	cmd.Flags().BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
 	cmd.Flags().StringVar(&o.reports, "reports", "", "write the run's reports again into `DIR`")
 }
 
 func (o *showOptions) check() error {
-	if o.format != "text" && o.format != "json" {
-		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--format: got %s, want text or json", fleet.Quote(o.format)))
+	if !slices.Contains(report.Formats, o.format) {
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--format: got %s, want %s", fleet.Quote(o.format), fleet.Alternatives(report.Formats)))
 	}
 	return nil
 }
@@ -65,16 +66,11 @@ func runShow(env Env, o showOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	if o.format == "text" {
-		return printed(report.PlanText(env.Stdout, p, o.full))
-	}
-	out := json.NewEncoder(env.Stdout)
-	out.SetIndent("", "  ")
-	return printed(out.Encode(struct {
-		plan.Header
-		Tasks []plan.Task `json:"tasks"`
-	}{p.Header, p.Tasks}))
+	return printed(report.WritePlan(env.Stdout, p, o.format, o.options()))
 }
+
+// options are how it is shown at this moment.
+func (o *showOptions) options() report.Options { return report.Options{Full: o.full, Now: time.Now()} }
 
 func readPlan(path string) (*plan.Plan, error) {
 	f, err := os.Open(path)

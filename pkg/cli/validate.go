@@ -62,6 +62,6 @@ func runValidate(_ context.Context, env Env, in inputs, files []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "valid: %d rows in %d files\n", len(want.Specs), len(want.Inputs))
+	_, err = fmt.Fprintf(env.Stdout, "valid: %s rows in %s files\n", fleet.Number(len(want.Specs)), fleet.Number(len(want.Inputs)))
 	return fleet.Kind(fleet.ErrIO, err)
 }

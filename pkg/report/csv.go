@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/csv"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,20 +28,32 @@ var added = []string{"_outcome", "_steps", "_endpointId", "_verified", "_error",
 // as they were given, in their order, and what became of them.
 func (r *Run) WriteResults(w io.Writer) error {
 	out := cells{gocsv.NewSafeCSVWriter(csv.NewWriter(w))}
-	columns := r.Plan.Columns
-	if columns == nil {
-		columns = canonical
-	}
-	if err := out.Write(append(columns[:len(columns):len(columns)], added...)); err != nil {
+	if err := out.Write(r.columns()); err != nil {
 		return err
 	}
 	for i := range r.Results {
-		if err := out.Write(append(r.cells(&r.Results[i], columns), r.outcome(&r.Results[i])...)); err != nil {
+		if err := out.Write(r.row(&r.Results[i])); err != nil {
 			return err
 		}
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// given are the columns of the rows as they were given.
+func (r *Run) given() []string {
+	if r.Plan.Columns == nil {
+		return canonical
+	}
+	return r.Plan.Columns
+}
+
+// columns are the columns of the results.
+func (r *Run) columns() []string { return slices.Concat(r.given(), added) }
+
+// row is a row of the results.
+func (r *Run) row(res *apply.Result) []string {
+	return append(r.cells(res, r.given()), r.outcome(res)...)
 }
 
 // cells writes records whose cells no spreadsheet runs.

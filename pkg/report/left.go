@@ -14,14 +14,14 @@ const firstNames = 5
 // LeftText writes for a person what of a run is not undone, by what the run did
 // and why that stays: how often, and which endpoints, the first of them or all.
 func LeftText(w io.Writer, left []apply.Left, full bool) error {
-	out := &printer{w: w}
+	out := newPrinter(w)
 	if len(left) > 0 {
 		out.line("not undone:")
 	}
 	for _, group := range groups(left) {
 		out.left(group, full)
 	}
-	return out.err
+	return out.end()
 }
 
 // groups puts together what is left for the same reason, numbers and names left
@@ -47,14 +47,14 @@ func (p *printer) left(group []apply.Left, full bool) {
 			why = particular.ReplaceAllString(why, "…")
 		}
 	}
-	p.line("  %d %s: %s", len(group), group[0].Action, fleet.Printable(why))
+	p.para("  %s %s: %s", fleet.Number(len(group)), group[0].Action, fleet.Printable(why))
 	var names []string
 	for i, l := range group {
 		if i == firstNames && !full {
-			names = append(names, fmt.Sprintf("and %d more (--full lists all)", len(group)-i))
+			names = append(names, fmt.Sprintf("and %s more (--full lists all)", fleet.Number(len(group)-i)))
 			break
 		}
 		names = append(names, fmt.Sprintf("%s (%s)", fleet.Printable(l.Task.Label()), fleet.Printable(string(l.ID))))
 	}
-	p.line("    %s", strings.Join(names, ", "))
+	p.para("    %s", strings.Join(names, ", "))
 }

@@ -2,6 +2,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -25,6 +26,49 @@ type Run struct {
 	Exit      int    // the exit code
 	Simulated bool   // nothing real was touched
 	Tool      string // name and version of the program
+}
+
+// Options say how something is shown.
+type Options struct {
+	Full bool      // every endpoint and every step, not just the first and what is alike
+	Now  time.Time // when somebody looks: a plan says when it can be done at the earliest
+}
+
+// Formats are the forms in which plans and runs are shown.
+var Formats = []string{"text", "json", "markdown", "html"}
+
+// WritePlan writes a plan in one of the Formats.
+func WritePlan(w io.Writer, p *plan.Plan, format string, opts Options) error {
+	switch format {
+	case "text":
+		return PlanText(w, p, opts)
+	case "json":
+		return planJSON(w, p)
+	case "markdown":
+		return planSheet(p, opts).markdown(w)
+	case "html":
+		return planSheet(p, opts).html(w)
+	}
+	return unknown(format)
+}
+
+// Write writes a run in one of the Formats.
+func (r *Run) Write(w io.Writer, format string, opts Options) error {
+	switch format {
+	case "text":
+		return r.text(w, opts.limit(firstRows))
+	case "json":
+		return r.json(w)
+	case "markdown":
+		return r.sheet(opts).markdown(w)
+	case "html":
+		return r.sheet(opts).html(w)
+	}
+	return unknown(format)
+}
+
+func unknown(format string) error {
+	return fmt.Errorf("unknown format %s, want %s", fleet.Quote(format), fleet.Alternatives(Formats))
 }
 
 // Count is how many results have each outcome.

@@ -95,7 +95,7 @@ func TestGoldens(t *testing.T) {
 		golden(t, name, write)
 	}
 	golden(t, "run.txt", run.WriteText)
-	golden(t, "plan.txt", func(w io.Writer) error { return PlanText(w, run.Plan, false) })
+	golden(t, "plan.txt", func(w io.Writer) error { return PlanText(w, run.Plan, Options{Now: noon}) })
 	yaml := aRun()
 	yaml.Plan.Columns = nil
 	golden(t, "results-canonical.csv", yaml.WriteResults)
@@ -142,7 +142,7 @@ func TestProtectedRowsAreNotFedBack(t *testing.T) {
 func TestTextIsEscaped(t *testing.T) {
 	var out bytes.Buffer
 	run := aRun()
-	if err := errors.Join(run.WriteText(&out), PlanText(&out, run.Plan, true)); err != nil {
+	if err := errors.Join(run.WriteText(&out), PlanText(&out, run.Plan, Options{Full: true})); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range out.String() {
@@ -155,7 +155,7 @@ func TestTextIsEscaped(t *testing.T) {
 func TestAFullPipeIsAnError(t *testing.T) {
 	run := aRun()
 	for name, write := range map[string]func(io.Writer) error{"results": run.WriteResults, "failed": run.WriteFailed, "summary": run.WriteSummary, "text": run.WriteText,
-		"plan": func(w io.Writer) error { return PlanText(w, run.Plan, true) }} {
+		"plan": func(w io.Writer) error { return PlanText(w, run.Plan, Options{Full: true}) }} {
 		if err := write(full{}); err == nil {
 			t.Errorf("%s: got no error", name)
 		}

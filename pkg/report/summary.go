@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 	"time"
 
@@ -35,16 +34,16 @@ type summary struct {
 }
 
 // WriteSummary writes summary.json.
-func (r *Run) WriteSummary(w io.Writer) error {
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(summary{
+func (r *Run) WriteSummary(w io.Writer) error { return writeJSON(w, r.summary()) }
+
+func (r *Run) summary() summary {
+	return summary{
 		Format: 1, Run: r.ID, Plan: r.Plan.ID, Tool: r.Tool, BaseURL: r.Plan.BaseURL, Account: r.Plan.Account, Simulated: r.Simulated,
 		Started: r.Started.UTC(), Ended: r.Ended.UTC(), Seconds: r.Ended.Sub(r.Started).Seconds(), Exit: r.Exit,
 		Cut: fleet.Message(r.Cut), Doubt: fleet.Message(r.Doubt), Rows: r.Plan.Counts.Rows, Orphans: r.Plan.Counts.Orphans,
 		Outcomes: r.Count(), Verified: r.verified(), Mutations: r.Mutations(), Planned: r.Plan.Counts.Calls, Reads: r.Reads, Settles: r.Settles,
 		Reasons: r.Reasons(),
-	})
+	}
 }
 
 func (r *Run) verified() int {

@@ -2,9 +2,7 @@ package report
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -47,14 +45,14 @@ func (t *Table) WriteCSV(w io.Writer) error {
 func (t *Table) WriteText(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{t.names()}, t.Rows...) {
-		if _, err := fmt.Fprintln(out, strings.Join(shown(row), "\t")); err != nil {
+		if _, err := fmt.Fprintln(out, strings.Join(printable(row), "\t")); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
 }
 
-func shown(row []string) []string {
+func printable(row []string) []string {
 	texts := make([]string, len(row))
 	for i, cell := range row {
 		if texts[i] = fleet.Printable(cell); cell == "" {
@@ -81,16 +79,7 @@ func (t *Table) WriteJSON(w io.Writer) error {
 func object(names, row []string) string {
 	members := make([]string, len(row))
 	for i, cell := range row {
-		members[i] = quoted(names[i]) + ":" + quoted(cell)
+		members[i] = string(quoted(names[i])) + ":" + string(quoted(cell))
 	}
 	return "{" + strings.Join(members, ",") + "}"
-}
-
-// quoted is a text in JSON, as it is where it may be.
-func quoted(text string) string {
-	var buf bytes.Buffer
-	encoder := json.NewEncoder(&buf)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a text is never refused
-	return strings.TrimSuffix(buf.String(), "\n")
 }

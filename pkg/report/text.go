@@ -1,11 +1,9 @@
 package report
 
 import (
-	"cmp"
+	"bufio"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,78 +11,157 @@ import (
 	"sftctl/pkg/plan"
 )
 
-// Reason is a kind of thing that went wrong, and how often.
-type Reason struct {
-	Outcome fleet.Outcome `json:"outcome"`
-	Text    string        `json:"reason"`
-	Rows    int           `json:"rows"`
-	Example string        `json:"example"`
+// printer writes lines until one fails.
+type printer struct {
+	w   *bufio.Writer
+	err error
 }
 
-// particular is what tells one row's message from another's: names, ids and
-// card numbers, but not the platform's codes.
-var particular = regexp.MustCompile(`"[^"]*"|[0-9]{6,}`)
+func newPrinter(w io.Writer) *printer { return &printer{w: bufio.NewWriterSize(w, 1<<16)} }
 
-// Reasons groups the rows that are not done by what was said of them, numbers
-// and names left out; the most frequent first.
-func (r *Run) Reasons() []Reason {
-	byText := map[string]*Reason{}
-	for i := range r.Results {
-		res := &r.Results[i]
-		if !unfinished(res.Outcome) || res.Err == nil {
-			continue
-		}
-		text := particular.ReplaceAllString(reason(res), "…")
-		key := res.Outcome.String() + text
-		if byText[key] == nil {
-			byText[key] = &Reason{Outcome: res.Outcome, Text: text, Example: res.Task.Label()}
-		}
-		byText[key].Rows++
+// end writes what is left and returns the first error.
+func (p *printer) end() error {
+	if p.err == nil {
+		p.err = p.w.Flush()
 	}
-	var reasons []Reason
-	for _, reason := range byText {
-		reasons = append(reasons, *reason)
-	}
-	slices.SortFunc(reasons, func(a, b Reason) int {
-		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Text, b.Text))
-	})
-	return reasons
+	return p.err
 }
 
-const firstRows = 10
+// line prints a line, however wide it is.
+func (p *printer) line(format string, args ...any) { p.put("", fmt.Sprintf(format, args...)) }
 
-// WriteText writes the summary of a run for a person.
-func (r *Run) WriteText(w io.Writer) error {
-	out := &printer{w: w}
-	out.line("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated))
-	out.line("  %s (%d planned), %s, %s", fleet.Count(r.Mutations(), "mutating call"), r.Plan.Counts.Calls, r.readsText(), took(r.Ended.Sub(r.Started)))
-	if r.Cut != nil {
-		out.line("  cut short: %s", fleet.Printable(r.Cut.Error()))
-	}
-	if r.Doubt != nil {
-		out.line("  not verified: %s", fleet.Printable(r.Doubt.Error()))
-	} else {
-		out.line("  %s verified by a listing after the run", fleet.Count(r.verified(), "row"))
-	}
-	shown := 0
-	for i := range r.Results {
-		res := &r.Results[i]
-		if !unfinished(res.Outcome) || shown == firstRows || res.Err == nil {
-			continue
-		}
-		shown++
-		out.line("  %s %s%s: %s", res.Outcome, place(res.Task), fleet.Printable(res.Task.Label()), fleet.Printable(oneLine(reason(res))))
-	}
-	out.reasons(r.Reasons(), shown)
-	return out.err
+// para prints a line; where it is too wide, it goes on further in.
+func (p *printer) para(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	words := strings.TrimLeft(text, " ")
+	p.hang(text[:len(text)-len(words)], words, 4)
 }
 
-func (r *Run) readsText() string {
-	text := fleet.Count(int(r.Reads), "read")
-	if r.Settles > 0 {
-		text += fmt.Sprintf(" (%d to find out what was unknown)", r.Settles)
+// hang prints a text after its beginning; what does not fit goes on under it, a
+// few columns further in.
+func (p *printer) hang(beginning, text string, in int) {
+	at := columns(beginning)
+	if at+columns(text) <= most {
+		p.put(beginning, text)
+		return
 	}
-	return text
+	in = min(at+in, most/2)
+	if at > most/2 {
+		p.hang(strings.Repeat(" ", in), strings.TrimLeft(beginning+text, " "), 0)
+		return
+	}
+	for i, part := range fold(text, most-max(at, in)) {
+		if i > 0 {
+			beginning = strings.Repeat(" ", in)
+		}
+		p.put(beginning, part)
+	}
+}
+
+func (p *printer) put(beginning, text string) {
+	for _, s := range [...]string{beginning, text, "\n"} {
+		if p.err == nil {
+			_, p.err = p.w.WriteString(s)
+		}
+	}
+}
+
+// PlanText writes a plan for a person.
+func PlanText(w io.Writer, p *plan.Plan, opts Options) error {
+	out := newPrinter(w)
+	out.sheet(planSheet(p, opts))
+	return out.end()
+}
+
+func (p *printer) sheet(s *sheet) {
+	p.para("%s", s.Title())
+	p.fact(fact{Name: "endpoints", Text: listed(s.Counts)})
+	for _, f := range s.Facts {
+		p.fact(f)
+	}
+	for i := range s.Sections {
+		p.section(&s.Sections[i])
+	}
+	p.odd(s)
+	p.gap(len(s.Alerts))
+	for _, alert := range s.Alerts {
+		p.para("%s", alert)
+	}
+}
+
+func (p *printer) fact(f fact) { p.hang(fmt.Sprintf("  %-9s  ", f.Name), f.Text, 0) }
+
+// listed are numbers in one line: "7 to create, 0 to change".
+func listed(counts []count) string {
+	parts := make([]string, len(counts))
+	for i, c := range counts {
+		parts[i] = c.Number() + " " + c.What
+	}
+	return strings.Join(parts, ", ")
+}
+
+// gap sets apart what follows, if anything does.
+func (p *printer) gap(follow int) {
+	if follow > 0 {
+		p.put("", "")
+	}
+}
+
+func (p *printer) section(s *section) {
+	p.gap(1)
+	p.para("%s", s.Title)
+	wide := 0
+	for i := range s.Groups {
+		wide = max(wide, columns(s.Groups[i].Count))
+	}
+	for i := range s.Groups {
+		p.group(&s.Groups[i], wide)
+	}
+	for e := range s.Singles {
+		p.single(&e)
+	}
+	if s.More != "" {
+		p.para("  %s", s.More)
+	}
+}
+
+// group prints what happens to a number of endpoints, their count aligned.
+func (p *printer) group(e *entry, wide int) {
+	p.hang(fmt.Sprintf("  %s %*s: ", e.Sign, wide, e.Count), e.Text, 0)
+	names := make([]string, len(e.Names))
+	for i, n := range e.Names {
+		names[i] = n.String()
+	}
+	text := e.Such + strings.Join(names, ", ")
+	if e.More != "" {
+		text += " " + e.More
+	}
+	p.hang("      ", text, 0)
+	if e.Example != "" {
+		p.hang("      ", "for example "+e.Example, 0)
+	}
+}
+
+func (p *printer) single(e *entry) {
+	p.para("  %s", strings.TrimLeft(fmt.Sprintf("%s %s (%s)", e.Place, e.Name, e.ID), " "))
+	for _, l := range e.Lines {
+		p.hang(fmt.Sprintf("    %s %-8s  ", l.Sign, l.Word), l.Text, 0)
+	}
+}
+
+// odd is the legend of the mark.
+func (p *printer) odd(s *sheet) {
+	if len(s.Odd) == 0 {
+		return
+	}
+	p.gap(1)
+	p.para("%s names that are not what they look like, spelt out:", mark)
+	for _, o := range s.Odd {
+		p.para("  %s", strings.TrimLeft(fmt.Sprintf("%s %s: %s", o.Place, o.Spelt, o.Why), " "))
+	}
+	if s.OddMore != "" {
+		p.para("  %s", s.OddMore)
+	}
 }
 
 // simulated marks what touched nothing real.
@@ -93,158 +170,6 @@ func simulated(is bool) string {
 		return " (SIMULATED)"
 	}
 	return ""
-}
-
-func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
-
-func place(t *plan.Task) string {
-	if t.Spec == nil || t.Spec.Origin.File == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d ", fleet.Printable(t.Spec.Origin.File), t.Spec.Origin.Line)
-}
-
-// reasons prints the groups where the rows shown one by one are not all.
-func (p *printer) reasons(reasons []Reason, shown int) {
-	rows := 0
-	for _, reason := range reasons {
-		rows += reason.Rows
-	}
-	if rows <= shown {
-		return
-	}
-	p.line("  … and %d more; by reason:", rows-shown)
-	for _, reason := range reasons[:min(len(reasons), firstRows)] {
-		p.line("  %7d %s: %s", reason.Rows, reason.Outcome, fleet.Printable(oneLine(reason.Text)))
-	}
-}
-
-// outcomesText lists the outcomes that occur: "10988 done, 20 refused".
-func outcomesText(counts map[fleet.Outcome]int) string {
-	var parts []string
-	for _, o := range []fleet.Outcome{fleet.Done, fleet.Unchanged, fleet.Refused, fleet.Stale, fleet.Failed, fleet.Unknown, fleet.NotAttempted} {
-		if counts[o] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
-		}
-	}
-	if len(parts) == 0 {
-		return "no rows"
-	}
-	return strings.Join(parts, ", ")
-}
-
-func took(d time.Duration) string {
-	if d < time.Minute {
-		return d.Round(10 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) line(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
-	}
-}
-
-// PlanText writes a plan for a person: what it comes to, then the tasks that
-// change or are refused, the first of them or all.
-func PlanText(w io.Writer, p *plan.Plan, full bool) error {
-	out := &printer{w: w}
-	out.line("plan %s for %s at %s%s", fleet.Printable(p.ID), fleet.Printable(p.Account), fleet.Printable(p.BaseURL), simulated(p.Simulated))
-	out.line("  %s against %s: %d to change, %d unchanged, %d refused", fleet.Count(p.Counts.Rows, "row"), fleet.Count(p.Live, "live endpoint"), p.Counts.Change, p.Counts.Unchanged, p.Counts.Refused)
-	if p.Counts.Orphans > 0 {
-		out.line("  %s: live, in scope, and listed by no file", fleet.Count(p.Counts.Orphans, "orphan"))
-	}
-	out.steps(p)
-	limit := 20
-	if full {
-		limit = len(p.Tasks)
-	}
-	out.tasks(p, limit, "to change", func(t *plan.Task) bool { return len(t.Steps) > 0 })
-	out.tasks(p, max(limit, 50), "refused", func(t *plan.Task) bool { return len(t.Refused) > 0 && len(t.Steps) == 0 })
-	out.tasks(p, limit, "reported", func(t *plan.Task) bool { return t.Orphan() && len(t.Steps) == 0 && len(t.Refused) == 0 })
-	for _, blocked := range p.Blocked {
-		out.line("refused by a guard: %s", fleet.Printable(blocked))
-	}
-	return out.err
-}
-
-func (p *printer) steps(pl *plan.Plan) {
-	if pl.Counts.Calls == 0 {
-		text := "  nothing to do"
-		if n := pl.Counts.Refused; n > 0 {
-			text += fmt.Sprintf("; what differs is refused (%s)", fleet.Count(n, "row"))
-		}
-		p.line("%s", text)
-		return
-	}
-	var parts []string
-	for _, action := range fleet.Actions {
-		if n := pl.Counts.Step(action); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, action))
-		}
-	}
-	p.line("  steps: %s", strings.Join(parts, ", "))
-	cost := fleet.Count(pl.Counts.Calls, "call")
-	if pl.Estimate.Rate > 0 {
-		cost += fmt.Sprintf(", at least %s at %g calls per second", pl.Estimate.Floor, pl.Estimate.Rate)
-	}
-	if n := pl.Estimate.Activations; n > 0 {
-		cost += fmt.Sprintf("; %s may be billed", fleet.Count(n, "activation"))
-	}
-	p.line("  %s", cost)
-}
-
-func (p *printer) tasks(pl *plan.Plan, limit int, what string, pick func(*plan.Task) bool) {
-	shown, rest := 0, 0
-	for i := range pl.Tasks {
-		t := &pl.Tasks[i]
-		if !pick(t) {
-			continue
-		}
-		if shown == limit {
-			rest++
-			continue
-		}
-		shown++
-		p.task(t)
-	}
-	if rest > 0 {
-		p.line("… and %d more %s (--full lists all)", rest, what)
-	}
-}
-
-func (p *printer) task(t *plan.Task) {
-	id := "new"
-	if t.Before != nil {
-		id = string(t.Before.ID)
-	}
-	p.line("%s%s (%s)", place(t), fleet.Printable(t.Label()), fleet.Printable(id))
-	for _, s := range t.Steps {
-		p.line("  %s %s: %s", sign(s.Action), s.Action, fleet.Printable(s.Reason))
-	}
-	for _, text := range t.Refused {
-		p.line("  ! refused: %s", fleet.Printable(text))
-	}
-	if t.Note != "" {
-		p.line("  · %s", fleet.Printable(t.Note))
-	}
-}
-
-// sign marks what a step does at a glance.
-func sign(a fleet.Action) string {
-	switch {
-	case a == fleet.Create:
-		return "+"
-	case a.Hurts():
-		return "-"
-	}
-	return "~"
 }
 
 // Progress is how far a run has come.
@@ -257,7 +182,7 @@ type Progress struct {
 
 // String is one line for a log.
 func (p Progress) String() string {
-	text := fmt.Sprintf("%d of %d endpoints, %s", p.Done, p.Total, p.Pace())
+	text := fmt.Sprintf("%s of %s endpoints, %s", fleet.Number(p.Done), fleet.Number(p.Total), p.Pace())
 	if p.Left > 0 {
 		text += ", about " + p.Left.Round(time.Second).String() + " left"
 	}
@@ -268,7 +193,7 @@ func (p Progress) String() string {
 func (p Progress) Pace() string {
 	text := fmt.Sprintf("%.1f calls/s", p.Rate)
 	if p.NotDone > 0 {
-		text += fmt.Sprintf(", %d not done", p.NotDone)
+		text += fmt.Sprintf(", %s not done", fleet.Number(p.NotDone))
 	}
 	return text
 }

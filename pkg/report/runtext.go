@@ -1,0 +1,153 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+)
+
+// Reason is a kind of thing that went wrong, and how often.
+type Reason struct {
+	Outcome fleet.Outcome `json:"outcome"`
+	Text    string        `json:"reason"`
+	Rows    int           `json:"rows"`
+	Example string        `json:"example"`
+}
+
+// Reasons groups the rows that are not done by what was said of them, numbers
+// and names left out; the most frequent first.
+func (r *Run) Reasons() []Reason {
+	byText := map[string]*Reason{}
+	for i := range r.Results {
+		res := &r.Results[i]
+		if !unfinished(res.Outcome) || res.Err == nil {
+			continue
+		}
+		text := particular.ReplaceAllString(reason(res), "…")
+		key := res.Outcome.String() + text
+		if byText[key] == nil {
+			byText[key] = &Reason{Outcome: res.Outcome, Text: text, Example: res.Task.Label()}
+		}
+		byText[key].Rows++
+	}
+	var reasons []Reason
+	for _, reason := range byText {
+		reasons = append(reasons, *reason)
+	}
+	slices.SortFunc(reasons, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Outcome, b.Outcome))
+	})
+	return reasons
+}
+
+const firstRows = 10
+
+// WriteText writes the summary of a run for a person, with the first of the rows
+// that are not done: a line for each, so that grep finds them.
+func (r *Run) WriteText(w io.Writer) error { return r.text(w, firstRows) }
+
+func (r *Run) text(w io.Writer, limit int) error {
+	out := newPrinter(w)
+	out.line("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated))
+	for _, f := range r.facts() {
+		out.line("  %s", f)
+	}
+	shown := 0
+	for i := range r.Results {
+		res := &r.Results[i]
+		if !unfinished(res.Outcome) || shown == limit || res.Err == nil {
+			continue
+		}
+		shown++
+		out.line("  %s %s", res.Outcome, strings.TrimLeft(place(res.Task)+" "+told(res), " "))
+	}
+	out.reasons(r.Reasons(), shown)
+	return out.end()
+}
+
+// told is what is said of a row that is not done.
+func told(res *apply.Result) string {
+	return name{fleet.Printable(res.Task.Label()), fleet.Odd(res.Task.Label()) != ""}.String() + ": " + fleet.Printable(oneLine(reason(res)))
+}
+
+// facts are what a run came to, besides its rows.
+func (r *Run) facts() []string {
+	facts := []string{fmt.Sprintf("%s (%s planned), %s, %s", fleet.Count(r.Mutations(), "mutating call"), fleet.Number(r.Plan.Counts.Calls), r.readsText(), took(r.Ended.Sub(r.Started)))}
+	if r.Cut != nil {
+		facts = append(facts, "cut short: "+fleet.Printable(r.Cut.Error()))
+	}
+	if r.Doubt != nil {
+		return append(facts, "not verified: "+fleet.Printable(r.Doubt.Error()))
+	}
+	return append(facts, fleet.Count(r.verified(), "row")+" verified by a listing after the run")
+}
+
+func (r *Run) readsText() string {
+	text := fleet.Count(int(r.Reads), "read")
+	if r.Settles > 0 {
+		text += fmt.Sprintf(" (%s to find out what was unknown)", fleet.Number(int(r.Settles)))
+	}
+	return text
+}
+
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
+
+// reasons prints the groups where the rows shown one by one are not all.
+func (p *printer) reasons(reasons []Reason, shown int) {
+	rows := 0
+	for _, reason := range reasons {
+		rows += reason.Rows
+	}
+	if rows <= shown {
+		return
+	}
+	p.line("  … and %s more, --full lists all; by reason:", fleet.Number(rows-shown))
+	for _, reason := range reasons[:min(len(reasons), firstRows)] {
+		p.line("  %9s %s: %s", fleet.Number(reason.Rows), reason.Outcome, fleet.Printable(oneLine(reason.Text)))
+	}
+}
+
+// outcomesText lists the outcomes that occur: "10,988 done, 20 refused".
+func outcomesText(counts map[fleet.Outcome]int) string {
+	var parts []string
+	for _, c := range outcomes(counts) {
+		if c.N > 0 {
+			parts = append(parts, c.Number()+" "+c.What)
+		}
+	}
+	if len(parts) == 0 {
+		return "no rows"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// outcomes are the numbers of all outcomes, the good ones first.
+func outcomes(counts map[fleet.Outcome]int) []count {
+	var all []count
+	for _, o := range [...]fleet.Outcome{fleet.Done, fleet.Unchanged, fleet.Refused, fleet.Stale, fleet.Failed, fleet.Unknown, fleet.NotAttempted} {
+		all = append(all, count{counts[o], o.String()})
+	}
+	return all
+}
+
+func took(d time.Duration) string {
+	if d < time.Minute {
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// limit is how many rows are listed: the first of them, or all.
+func (o Options) limit(first int) int {
+	if o.Full {
+		return math.MaxInt
+	}
+	return first
+}
