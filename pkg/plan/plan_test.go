@@ -193,6 +193,10 @@ func TestValuesThatDiffer(t *testing.T) {
 			e.Status = ""
 			e.Reported &^= fleet.FieldSet(fleet.FieldStatus)
 		}, "!"},
+		{"a status that is not reported, and another SIM", func(s *fleet.Spec, e *fleet.Endpoint) {
+			s.ICCID, e.Status = cardB, ""
+			e.Reported &^= fleet.FieldSet(fleet.FieldStatus)
+		}, "!"},
 		{"the name in another Unicode form", func(s *fleet.Spec, e *fleet.Endpoint) { s.Name, e.Name = "Zürich", " Zu\u0308rich" }, ""},
 		{"the SIM without its last digit", func(s *fleet.Spec, e *fleet.Endpoint) { e.ICCID = fleet.WithCheckDigit(string(cardA)) }, ""},
 	}

@@ -83,6 +83,8 @@ func (b *builder) swap(t *Task) (after situation, ok bool) {
 		t.refuse("the platform does not report its SIM, so nothing is linked or de-linked")
 	case spec.ClearSIM && live.ICCID == "", !spec.ClearSIM && live.ICCID != "" && live.ICCID.Equal(spec.ICCID):
 		return now, true
+	case spec.State != fleet.StateUnmanaged && !live.Reported.Has(fleet.FieldStatus):
+		t.refuse(statusUnreported, spec.State) // before the SIM goes, not after
 	case spec.ClearSIM && b.protected(t):
 		t.refuse("it is protected, and SIM %s would be de-linked", live.ICCID)
 	case spec.ClearSIM:
@@ -148,6 +150,8 @@ type situation struct {
 	hasSIM bool         // likewise
 }
 
+const statusUnreported = "the platform does not report its status, so state %s is not compared"
+
 // state plans the step to the wanted state, or refuses what is not possible in
 // place. A SIM decides, not Pre-Active versus Hold alone: the documents
 // disagree about which of the two an endpoint without a SIM is in.
@@ -159,7 +163,7 @@ func (b *builder) state(t *Task, s situation) {
 	reason := fmt.Sprintf("state %s → %s", s.status, s.want)
 	switch {
 	case !t.Before.Reported.Has(fleet.FieldStatus):
-		t.refuse("the platform does not report its status, so state %s is not compared", s.want)
+		t.refuse(statusUnreported, s.want)
 	case s.want == fleet.StateActive && idle && s.hasSIM:
 		t.step(fleet.Activate, fleet.Fields{}, "%s", reason)
 	case s.want == fleet.StateActive && idle:
