@@ -58,6 +58,7 @@ type builder struct {
 	rows    int
 	unfit   []bool // rows of which nobody knows what they are about
 	moves   moves
+	bare    map[*fleet.Endpoint]bool // orphans to be deleted that only their SIM is listed of
 }
 
 // plan makes the tasks: first what each row means, then what it needs.
@@ -66,7 +67,7 @@ func (b *builder) plan(want *fleet.Fleet) []Task {
 	b.unfit = make([]bool, b.rows)
 	sideBySide(b.rows, func(i int) { b.match(i, &want.Specs[i]) })
 	b.refuseSharedMatches()
-	b.relinks()
+	b.relinks(want)
 	sideBySide(len(b.tasks), b.fill)
 	b.settleMoves()
 	b.dropIdleRelinks()

@@ -197,7 +197,8 @@ func circles(n int, next func(int) int) (all [][]int) {
 
 // relinks adds tasks for endpoints outside the files that give up a SIM to a row
 // which says relink.
-func (b *builder) relinks() {
+func (b *builder) relinks(want *fleet.Fleet) {
+	defer func() { b.bare = bareOrphans(want, b.tasks[b.rows:]) }()
 	for i := range b.tasks[:b.rows] {
 		spec := b.tasks[i].Spec
 		if !spec.Relink || spec.ICCID == "" {
@@ -219,6 +220,9 @@ func (b *builder) relink(t *Task) {
 		return
 	}
 	t.step(fleet.Delink, fleet.Fields{}, "SIM %s goes to another endpoint", t.Before.ICCID)
+	if b.bare[t.Before] {
+		t.step(fleet.Delete, fleet.Fields{}, "orphans are to be deleted")
+	}
 }
 
 // dropIdleRelinks removes the tasks of endpoints whose SIM nobody takes after all.

@@ -67,6 +67,8 @@ func TestMoves(t *testing.T) {
 				"run r sent modify for it, and nobody knows yet whether that was applied; sftctl resume r settles it"}},
 		{"relink takes it from an endpoint outside the files", world{}, []fleet.Spec{relinking},
 			[]string{"link(after 1.0) activate", "delink"}},
+		{"what is an orphan once its SIM is gone goes with it", world{policy: fleet.Policy{Scope: []fleet.Glob{"m1"}, Orphans: fleet.OrphansDelete}}, []fleet.Spec{relinking},
+			[]string{"link(after 1.0) activate", "delink delete"}},
 		{"but not from a protected one", world{protect: []fleet.Glob{"m1"}}, []fleet.Spec{relinking},
 			[]string{`SIM 8932042000001234562 is linked to endpoint 1 ("m1"), which keeps it: it is protected, and SIM 8932042000001234562 would be de-linked`}},
 		{"nor without the word", world{}, []fleet.Spec{spec("m3", active, cardA)},

@@ -57,6 +57,24 @@ func (b *builder) orphans(want *fleet.Fleet) []Task {
 	return tasks
 }
 
+// bareOrphans are those of some endpoints that will be orphans to be deleted once
+// they have given up their SIM: no row names anything else of them.
+func bareOrphans(want *fleet.Fleet, releasing []Task) map[*fleet.Endpoint]bool {
+	if len(releasing) == 0 {
+		return nil
+	}
+	rows, bare := listedBy(want.Specs), map[*fleet.Endpoint]bool{}
+	rows.iccids = nil
+	for _, policy := range want.Policies {
+		for i := range releasing {
+			if live := releasing[i].Before; policy.Orphans == fleet.OrphansDelete && policy.Owns(live.Name) && !rows.has(live) {
+				bare[live] = true
+			}
+		}
+	}
+	return bare
+}
+
 func (b *builder) orphan(policy fleet.Policy, live *fleet.Endpoint) (t Task) {
 	defer func() { b.block(&t) }()
 	t = Task{Before: live, Note: fmt.Sprintf("in the scope of %s, and no file lists it", fleet.Printable(policy.File))}
