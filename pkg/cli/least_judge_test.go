@@ -208,8 +208,8 @@ const simAndState = fleet.FieldSet(fleet.FieldICCID)
 
 var valueParts = [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct}
 
-// parts are those that the row wishes.
-func (m matter) parts() fleet.FieldSet { return m.want.Given() | simAndState }
+// wishes are the parts that the row is about.
+func (m matter) wishes() fleet.FieldSet { return m.want.Given() | simAndState }
 
 // met says whether an endpoint is as wanted in some parts.
 func (m matter) met(parts fleet.FieldSet, p plight) bool {
@@ -342,8 +342,8 @@ func (j *judge) search(m matter, parts fleet.FieldSet) (int, bool) {
 
 // verdict is what ought to become of a row.
 type verdict struct {
-	parts   fleet.FieldSet // that are done
-	refused fleet.FieldSet // that are not
+	done    fleet.FieldSet
+	refused fleet.FieldSet
 	steps   int
 }
 
@@ -352,20 +352,20 @@ type verdict struct {
 // exists, what is not possible does not keep the rest from being done.
 func (j *judge) rule(m matter) verdict {
 	var v verdict
-	v.parts = m.parts()
+	v.done = m.wishes()
 	whole := !m.start.there || m.want.State == fleet.StateAbsent
 	for _, f := range append(valueParts[:], fleet.FieldICCID) {
 		part := fleet.FieldSet(f)
-		if whole || m.parts()&part == 0 {
+		if whole || m.wishes()&part == 0 {
 			continue
 		}
 		if _, ok := j.search(m, part); !ok || m.inTheDark(f) {
-			v.parts, v.refused = v.parts&^part, v.refused|part
+			v.done, v.refused = v.done&^part, v.refused|part
 		}
 	}
-	steps, ok := j.search(m, v.parts)
+	steps, ok := j.search(m, v.done)
 	if v.steps = steps; !ok {
-		v.parts, v.refused = 0, m.parts()
+		v.done, v.refused = 0, m.wishes()
 	}
 	return v
 }

@@ -246,7 +246,7 @@ func (d *dispute) try(j *judge, p *plan.Plan) string {
 		return wrong
 	case steps != v.steps:
 		return fmt.Sprintf("it takes %d steps, and %d will do", steps, v.steps)
-	case !d.met(v.parts, at) && v.parts != 0 || !d.left(v.parts, at):
+	case !d.met(v.done, at) && v.done != 0 || !d.left(v.done, at):
 		return fmt.Sprintf("it ends as %s", at)
 	case (len(row.Refused) > 0) != (v.refused != 0):
 		return fmt.Sprintf("refused are %q, want %s", row.Refused, v.refused)
