@@ -55,8 +55,9 @@ func drawCrowd(t *rapid.T) *crowd {
 	if most(1, 1).Draw(t, "names move") {
 		called = rapid.Permutation(called).Draw(t, "names")
 	}
+	listed := rapid.SampledFrom([]int{2, 6, 6}).Draw(t, "listed for one outside")
 	for i := range n {
-		if most(6, 1).Draw(t, "is listed") {
+		if most(listed, 1).Draw(t, "is listed") {
 			c.specs = append(c.specs, c.drawRow(t, i, called[i], pool[i].ICCID))
 		}
 	}
@@ -111,7 +112,7 @@ func (c *crowd) drawWish(t *rapid.T, s *fleet.Spec, card fleet.ICCID) {
 	case 1:
 	default:
 		s.ICCID = card
-		s.Relink = rapid.IntRange(0, 1).Draw(t, "relink") == 0
+		s.Relink = most(2, 1).Draw(t, "relink")
 	}
 	if s.State == fleet.StateAbsent {
 		s.ICCID, s.Relink = "", false
@@ -408,14 +409,43 @@ func (f *fates) planned(p *plan.Plan) string {
 			return fmt.Sprintf("row %d: refused are %q, want %s", i+1, t.Refused, one.verdict.refused)
 		}
 	}
-	steps := 0
+	steps, early := 0, 0
 	for _, t := range p.Tasks {
 		steps += len(t.Steps)
+		for k, s := range t.Steps {
+			if s.Action == fleet.Link && s.After != nil && k > 0 && t.Steps[k-1].Action == fleet.Delink {
+				early++
+			}
+		}
+	}
+	if circles := f.circles(); early != circles {
+		return fmt.Sprintf("%d rows give up their SIM before the new one is free, and %d have to, one in each circle", early, circles)
 	}
 	if steps != total {
 		return fmt.Sprintf("the plan has %d steps, and all of them need %d", steps, total)
 	}
 	return ""
+}
+
+// circles is how many circles there are of rows that exchange their SIMs.
+func (f *fates) circles() (n int) {
+	next := func(one *fate) *fate {
+		if h := f.holderFor(one); h != nil && one.verdict.done&simAndState != 0 {
+			return h
+		}
+		return nil
+	}
+	for i, one := range f.all {
+		least := i
+		at := next(one)
+		for steps := 0; at != nil && at != one && steps < len(f.all); steps++ {
+			least, at = min(least, slices.Index(f.all, at)), next(at)
+		}
+		if at == one && least == i { // each is counted from its first row
+			n++
+		}
+	}
+	return n
 }
 
 // fulfilled checks the platform after an apply: everybody is where it ought to be,
@@ -500,7 +530,9 @@ func (f *fates) settled(again *plan.Plan) string {
 
 // do plans a crowd on a platform, under limits, and applies that.
 func (c *crowd) do(sim *simulator.Simulator, limits plan.Limits) (p *plan.Plan, run *report.Run, again *plan.Plan, err error) {
-	ctx, want := context.Background(), c.fleet()
+	ctx, cancel := context.WithTimeout(context.Background(), 24*time.Hour)
+	defer cancel()
+	want := c.fleet()
 	s, err := sessionOn(sim, 0, c.workers)
 	if err != nil {
 		return nil, nil, nil, err
