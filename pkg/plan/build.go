@@ -27,6 +27,10 @@ type Options struct {
 	// their product by name; a product that is not in it is not checked.
 	Products map[fleet.ID]string
 	Doubts   []Doubt // calls of earlier runs that are not settled
+	Choice   *Choice // of rows; nil plans all
+	Earlier  Earlier // runs, for comparison
+	// Known says whether a run was about an endpoint before; nil says so of all.
+	Known func(fleet.ID) bool
 }
 
 // Build makes the plan that brings have to want. Same input, same plan. What
@@ -36,6 +40,11 @@ func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, e
 	if want.Account != "" && want.Account != opts.Account {
 		return nil, fleet.Kind(fleet.ErrPlan, fmt.Errorf("the files are for account %s, and this run is on %s", fleet.Quote(want.Account), fleet.Quote(opts.Account)))
 	}
+	if opts.Choice.Any() {
+		chosen := *want
+		chosen.Policies = nil // with a choice no orphan is acted on
+		want = &chosen
+	}
 	b := &builder{have: have, opts: opts, protect: want.Protect, doubts: unclear(opts.Doubts, have)}
 	p := &Plan{Header: Header{
 		ID: opts.ID, Created: opts.Created, Tool: opts.Tool, BaseURL: opts.BaseURL, Account: opts.Account, Dialect: opts.Abilities.Dialect, Simulated: opts.Simulated,
@@ -43,9 +52,17 @@ func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, e
 		SIMs: have.HasSIMs, Live: len(have.Endpoints), Limits: opts.Limits,
 		Estimate: Estimate{Rate: opts.Rate, Reads: have.Pages},
 	}}
-	p.Tasks = b.plan(want)
+	if err := b.plan(want); err != nil {
+		return nil, err
+	}
+	p.Tasks = b.tasks
+	if opts.Choice.Any() {
+		choice := *opts.Choice
+		choice.LeftOut = len(want.Specs) - b.rows
+		p.Choice = &choice
+	}
 	p.count(opts.Abilities)
-	p.Blocked = opts.Limits.Check(p.Counts)
+	p.Blocked = append(opts.Limits.Check(p.Counts), opts.Limits.CheckEarlier(&p.Header, opts.Earlier)...)
 	return p, nil
 }
 
@@ -62,7 +79,7 @@ type builder struct {
 }
 
 // plan makes the tasks: first what each row means, then what it needs.
-func (b *builder) plan(want *fleet.Fleet) []Task {
+func (b *builder) plan(want *fleet.Fleet) error {
 	b.rows, b.tasks = len(want.Specs), make([]Task, len(want.Specs))
 	b.unfit = make([]bool, b.rows)
 	sideBySide(b.rows, func(i int) { b.match(i, &want.Specs[i]) })
@@ -71,7 +88,11 @@ func (b *builder) plan(want *fleet.Fleet) []Task {
 	sideBySide(len(b.tasks), b.fill)
 	b.settleMoves()
 	b.dropIdleRelinks()
-	return append(b.tasks, b.orphans(want)...)
+	if b.opts.Choice.Any() {
+		return b.choose()
+	}
+	b.tasks = append(b.tasks, b.orphans(want)...)
+	return nil
 }
 
 // match finds what a row is about.
@@ -79,7 +100,9 @@ func (b *builder) match(i int, spec *fleet.Spec) {
 	t := &b.tasks[i]
 	t.Spec = spec
 	live, refusal := b.find(spec)
-	if t.Before = live; refusal != "" {
+	t.Before = live
+	t.Adopts = live != nil && b.opts.Known != nil && !b.opts.Known(live.ID)
+	if refusal != "" {
 		b.unfit[i] = true
 		t.refuse("%s", refusal)
 	}

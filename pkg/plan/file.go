@@ -211,7 +211,7 @@ func (p *Plan) checkCounts() error {
 	c := tally(p.Tasks)
 	c.Calls = p.Counts.Calls
 	if c.Rows != p.Counts.Rows || c.Orphans != p.Counts.Orphans || c.Change != p.Counts.Change || c.Unchanged != p.Counts.Unchanged ||
-		c.Refused != p.Counts.Refused || !maps.Equal(c.Steps, p.Counts.Steps) {
+		c.Refused != p.Counts.Refused || c.Matched != p.Counts.Matched || c.Altered != p.Counts.Altered || c.Adopted != p.Counts.Adopted || !maps.Equal(c.Steps, p.Counts.Steps) {
 		return errors.New("the header counts other tasks or steps than those that are here")
 	}
 	return nil

@@ -227,20 +227,31 @@ func (b *builder) relink(t *Task) {
 
 // dropIdleRelinks removes the tasks of endpoints whose SIM nobody takes after all.
 func (b *builder) dropIdleRelinks() {
-	_, by := b.claims()
-	kept, place := b.tasks[:b.rows:b.rows], map[int]int{}
-	for i := b.rows; i < len(b.tasks); i++ {
-		if len(by[i]) > 0 {
-			place[i] = len(kept)
-			kept = append(kept, b.tasks[i])
-		}
+	if len(b.tasks) == b.rows {
+		return
 	}
-	for i := range b.tasks[:b.rows] {
+	_, by := b.claims()
+	b.compact(func(i int) bool { return i < b.rows || len(by[i]) > 0 })
+}
+
+// compact keeps some tasks. What they wait for must be among them.
+func (b *builder) compact(keeps func(int) bool) {
+	place, kept, rows := make([]int, len(b.tasks)), b.tasks[:0], 0
+	for i := range b.tasks {
+		if !keeps(i) {
+			continue
+		}
+		if place[i] = len(kept); i < b.rows {
+			rows++
+		}
+		kept = append(kept, b.tasks[i])
+	}
+	b.tasks, b.rows = kept, rows
+	for i := range b.tasks {
 		for k := range b.tasks[i].Steps {
-			if after := b.tasks[i].Steps[k].After; after != nil && after.Task >= b.rows {
+			if after := b.tasks[i].Steps[k].After; after != nil {
 				after.Task = place[after.Task]
 			}
 		}
 	}
-	b.tasks = kept
 }

@@ -27,6 +27,7 @@ type Task struct {
 	Steps   []Step          `json:"steps,omitempty"`   // what will be done
 	Refused []string        `json:"refused,omitempty"` // what will not be done, and why
 	Note    string          `json:"note,omitempty"`    // what a person should know besides
+	Adopts  bool            `json:"adopts,omitempty"`  // no run was about the endpoint before
 }
 
 // Orphan says whether the task is about an endpoint that no file lists.
@@ -67,7 +68,10 @@ type Counts struct {
 	Unchanged int                  `json:"unchanged"`
 	Refused   int                  `json:"refused"` // tasks with something refused
 	Steps     map[fleet.Action]int `json:"steps,omitempty"`
-	Calls     int                  `json:"calls"` // mutating calls that the steps take
+	Matched   int                  `json:"matched,omitempty"` // live endpoints that rows are about
+	Altered   int                  `json:"altered,omitempty"` // of them, those with steps
+	Adopted   int                  `json:"adopted,omitempty"` // of them, those that no run was about before
+	Calls     int                  `json:"calls"`             // mutating calls that the steps take
 	CallsOf   map[fleet.Action]int `json:"callsOf,omitempty"`
 }
 
@@ -81,22 +85,6 @@ type Estimate struct {
 	Reads       int           `json:"reads"`           // calls of one listing
 	Activations int           `json:"activations"`     // steps that may be billed
 }
-
-// Limits are the largest numbers of steps that a plan may hold; a negative one
-// is no limit. The zero Limits let nothing through that hurts.
-type Limits struct {
-	Deletes     int `json:"maxDeletes"`
-	Delinks     int `json:"maxDelinks"`
-	Suspends    int `json:"maxSuspends"`
-	Activations int `json:"maxActivations"`
-	Modifies    int `json:"maxModifies"`
-}
-
-// NoLimit is a limit that nothing exceeds.
-const NoLimit = -1
-
-// Unlimited lets every plan through.
-var Unlimited = Limits{NoLimit, NoLimit, NoLimit, NoLimit, NoLimit}
 
 // Header is what a plan says about itself.
 type Header struct {
@@ -116,6 +104,7 @@ type Header struct {
 	Counts    Counts         `json:"counts"`
 	Limits    Limits         `json:"limits"`
 	Blocked   []string       `json:"blocked,omitempty"` // guards that refuse the plan
+	Choice    *Choice        `json:"choice,omitempty"`  // when it is not for all rows
 	Estimate  Estimate       `json:"estimate"`
 }
 
@@ -171,6 +160,15 @@ func (c *Counts) add(t *Task) {
 	} else {
 		c.Rows++
 	}
+	if t.Before != nil && !t.Orphan() {
+		c.Matched++
+		if len(t.Steps) > 0 {
+			c.Altered++
+		}
+	}
+	if t.Adopts {
+		c.Adopted++
+	}
 	switch {
 	case len(t.Steps) > 0:
 		c.Change++
@@ -194,43 +192,6 @@ func (c Counts) Hurting() int {
 		}
 	}
 	return n
-}
-
-// Check holds a plan's steps against limits and says, for each that is
-// exceeded, the exact number that would let the plan through.
-func (l Limits) Check(c Counts) []string {
-	guards := []struct {
-		action fleet.Action
-		flag   string
-		limit  int
-	}{
-		{fleet.Delete, "--max-deletes", l.Deletes},
-		{fleet.Delink, "--max-delinks", l.Delinks},
-		{fleet.Suspend, "--max-suspends", l.Suspends},
-		{fleet.Activate, "--max-activations", l.Activations},
-		{fleet.Modify, "--max-modifies", l.Modifies},
-	}
-	var blocked []string
-	for _, g := range guards {
-		if n := c.Step(g.action); g.limit >= 0 && n > g.limit {
-			blocked = append(blocked, fmt.Sprintf("the plan has %d %s steps, and at most %d are allowed; if they are meant, say %s %d", n, g.action, g.limit, g.flag, n))
-		}
-	}
-	return blocked
-}
-
-// Tighten returns the stricter of two limits in every respect: what was
-// approved with a plan can be narrowed later, never widened.
-func (l Limits) Tighten(m Limits) Limits {
-	return Limits{tighter(l.Deletes, m.Deletes), tighter(l.Delinks, m.Delinks), tighter(l.Suspends, m.Suspends),
-		tighter(l.Activations, m.Activations), tighter(l.Modifies, m.Modifies)}
-}
-
-func tighter(a, b int) int {
-	if a < 0 || b >= 0 && b < a {
-		return b
-	}
-	return a
 }
 
 // Stale compares a task with what the same row comes to on a newer listing; it

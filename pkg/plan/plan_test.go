@@ -35,9 +35,21 @@ type world struct {
 	policy  fleet.Policy
 	limits  Limits
 	doubts  []Doubt
+	choice  *Choice
+	earlier Earlier
+	known   func(fleet.ID) bool
 }
 
-func (w world) build(t *testing.T, specs ...fleet.Spec) *Plan {
+func (w world) build(t testing.TB, specs ...fleet.Spec) *Plan {
+	t.Helper()
+	p, err := w.plan(t, specs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (w world) plan(t testing.TB, specs ...fleet.Spec) (*Plan, error) {
 	t.Helper()
 	sims := w.sims
 	for _, c := range []fleet.ICCID{cardA, cardB, cardC} {
@@ -53,12 +65,9 @@ func (w world) build(t *testing.T, specs ...fleet.Spec) *Plan {
 	if limits == (Limits{}) {
 		limits = Unlimited
 	}
-	p, err := Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}}, have,
-		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}, Doubts: w.doubts})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}}, have,
+		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}, Doubts: w.doubts,
+			Choice: w.choice, Earlier: w.earlier, Known: w.known})
 }
 
 // card is free unless a live endpoint has it.
@@ -376,7 +385,7 @@ func TestGuardsSayTheExactNumber(t *testing.T) {
 			}
 		}
 	}
-	if got := (Limits{5, NoLimit, 3, 0, NoLimit}).Tighten(Limits{NoLimit, 4, 9, 7, NoLimit}); got != (Limits{5, 4, 3, 0, NoLimit}) {
+	if got := (Limits{5, NoLimit, 3, 0, NoLimit, 0, true, true, false}).Tighten(Limits{NoLimit, 4, 9, 7, NoLimit, 12, true, false, true}); got != (Limits{5, 4, 3, 0, NoLimit, 12, true, false, false}) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -1,0 +1,184 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sftctl/pkg/fleet"
+)
+
+// Choice says which rows a plan is for. It chooses among the tasks of the whole
+// difference: what is not chosen is no orphan, and no orphan is acted on. The zero
+// Choice chooses all.
+type Choice struct {
+	Target  []fleet.Glob `json:"target,omitempty"`  // names that are meant; none means all
+	Exclude []fleet.Glob `json:"exclude,omitempty"` // names that are not
+	Listed  []string     `json:"listed,omitempty"`  // names, ids or ICCIDs that are meant, one by one
+	Limit   int          `json:"limit,omitempty"`   // the most tasks with steps, in the order of the files; 0 is no limit
+	LeftOut int          `json:"leftOut,omitempty"` // rows that were not chosen
+}
+
+// Any says whether anything is chosen at all.
+func (c *Choice) Any() bool {
+	return c != nil && (len(c.Target) > 0 || len(c.Exclude) > 0 || len(c.Listed) > 0 || c.Limit > 0)
+}
+
+// String is the choice in the words of the flags.
+func (c *Choice) String() string {
+	var parts []string
+	for _, g := range c.Target {
+		parts = append(parts, "--target "+string(g))
+	}
+	for _, g := range c.Exclude {
+		parts = append(parts, "--exclude "+string(g))
+	}
+	if n := len(c.Listed); n > 0 {
+		parts = append(parts, fmt.Sprintf("--target-file with %s", fleet.Count(n, "name")))
+	}
+	if c.Limit > 0 {
+		parts = append(parts, fmt.Sprintf("--limit %d", c.Limit))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// chooser applies a choice to the tasks of rows, and of endpoints that give
+// something up to rows.
+type chooser struct {
+	*builder
+	listed map[string]bool // what of Listed was found
+	fits   []bool          // rows that the names choose
+	chosen []bool
+	room   int // for tasks with steps; negative is no limit
+}
+
+// choose leaves the chosen tasks. The error is an ErrUsage that names what chooses
+// nothing: a slip of the pen must not look like a fleet that is as it should be.
+func (b *builder) choose() error {
+	c := &chooser{b, map[string]bool{}, make([]bool, len(b.tasks)), make([]bool, len(b.tasks)), b.opts.Choice.Limit}
+	if c.room == 0 {
+		c.room = -1
+	}
+	for _, text := range b.opts.Choice.Listed {
+		c.listed[key(text)] = false
+	}
+	hits := make([]int, len(b.opts.Choice.Target))
+	for i := range b.tasks[:b.rows] {
+		c.fits[i] = c.named(&b.tasks[i], hits)
+	}
+	if err := c.missed(hits); err != nil {
+		return err
+	}
+	for i := range b.tasks[:b.rows] {
+		c.take(i)
+	}
+	b.compact(func(i int) bool { return c.chosen[i] })
+	return nil
+}
+
+func key(text string) string { return fleet.NameKey(text) }
+
+// named says whether the names choose a row.
+func (c *chooser) named(t *Task, hits []int) bool {
+	name, choice := t.Label(), c.opts.Choice
+	meant := len(choice.Target) == 0 && len(choice.Listed) == 0
+	for i, g := range choice.Target {
+		if g.Match(name) {
+			hits[i]++
+			meant = true
+		}
+	}
+	for _, text := range t.known() {
+		if _, ok := c.listed[key(text)]; ok && text != "" {
+			c.listed[key(text)], meant = true, true
+		}
+	}
+	return meant && !fleet.MatchAny(choice.Exclude, name)
+}
+
+// known is all that a person may call a task's endpoint.
+func (t *Task) known() []string {
+	texts := []string{t.Label()}
+	if s := t.Spec; s != nil {
+		texts = append(texts, s.Name, string(s.ID), string(s.ICCID))
+	}
+	if e := t.Before; e != nil {
+		texts = append(texts, e.Name, string(e.ID), string(e.ICCID))
+	}
+	return texts
+}
+
+// missed is the error of targets that no row is.
+func (c *chooser) missed(hits []int) error {
+	var missed []string
+	for i, n := range hits {
+		if n == 0 {
+			missed = append(missed, "--target "+fleet.Quote(string(c.opts.Choice.Target[i])))
+		}
+	}
+	for _, text := range c.opts.Choice.Listed {
+		if !c.listed[key(text)] {
+			missed = append(missed, fleet.Quote(text)+" of --target-file")
+		}
+	}
+	if len(missed) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(missed); n > 10 {
+		missed, more = missed[:10], fmt.Sprintf(", and %d more", n-10)
+	}
+	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("no row of the files is %s%s; nothing was planned", strings.Join(missed, ", "), more))
+}
+
+// take chooses a task together with those that it waits for, if there is room for
+// them. One that waits for a row which the names do not choose is refused.
+func (c *chooser) take(i int) {
+	if !c.fits[i] || c.chosen[i] {
+		return
+	}
+	group, alien := c.group(i, nil)
+	if alien >= 0 {
+		t := &c.tasks[i]
+		t.Steps = nil
+		t.refuse("it waits for what %s gives up, and that row is not chosen", fleet.Quote(c.tasks[alien].Label()))
+		group = nil
+	}
+	if c.room >= 0 && len(group) > c.room {
+		return
+	}
+	c.chosen[i] = true
+	for _, j := range group {
+		c.chosen[j] = true
+	}
+	if c.room >= 0 {
+		c.room -= len(group)
+	}
+	if spec := c.tasks[i].Spec; spec.Relink && !c.relinks(i) {
+		keeps := *spec // a row that is not chosen must not become an endpoint outside the files
+		keeps.Relink, c.tasks[i].Spec = false, &keeps
+	}
+}
+
+// group are the tasks with steps that must be done for one: itself, and those that
+// it waits for. Alien is one of them that the names do not choose, or -1.
+func (c *chooser) group(i int, group []int) (all []int, alien int) {
+	if c.chosen[i] || slices.Contains(group, i) || len(c.tasks[i].Steps) == 0 {
+		return group, -1
+	}
+	if i < c.rows && !c.fits[i] {
+		return group, i
+	}
+	group, alien = append(group, i), -1
+	for _, s := range c.tasks[i].Steps {
+		if s.After != nil && alien < 0 {
+			group, alien = c.group(s.After.Task, group)
+		}
+	}
+	return group, alien
+}
+
+// relinks says whether a task takes a SIM from an endpoint outside the files.
+func (c *chooser) relinks(i int) bool {
+	return slices.ContainsFunc(c.tasks[i].Steps, func(s Step) bool { return s.After != nil && s.After.Task >= c.rows })
+}
