@@ -83,12 +83,7 @@ func (s *session) hold(command string) (release func() error, err error) {
 
 // doubts are the calls of earlier runs that nobody has settled, and those that
 // were done so lately that a listing may not show them.
-func (s *session) doubts() ([]plan.Doubt, error) {
-	histories, err := s.store.Histories()
-	if err != nil {
-		return nil, err
-	}
-	var doubts []plan.Doubt
+func (s *session) doubts(histories []*journal.History) (doubts []plan.Doubt) {
 	now := s.clock()
 	for _, h := range histories {
 		for _, i := range h.Open() {
@@ -98,7 +93,7 @@ func (s *session) doubts() ([]plan.Doubt, error) {
 			doubts = append(doubts, plan.Doubt{Run: h.Run, Done: true, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID})
 		}
 	}
-	return doubts, nil
+	return doubts
 }
 
 // ofRun is a run of the past as its journal and its plan have it.
@@ -186,6 +181,7 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	}
 	end, _ := h.LastEnd()
 	end.At, end.Reads, end.Settles, end.Verified, end.Doubt = time.Now().UTC(), effort.Settles, effort.Settles, true, ""
+	end.Live = s.endpoints
 	end.Exit = exitCode(ctx, runError(&report.Run{Results: old.results})) // by its rows: what cut it short is over
 	return j.End(end)
 }

@@ -24,10 +24,24 @@ type applyOptions struct {
 	connection
 	inputs
 	guards
+	choosing
 	runOptions
 	yes    bool
 	full   bool
 	maxAge time.Duration
+}
+
+// bind binds what every command has that plans files and does the plan.
+func (o *applyOptions) bind(cmd *cobra.Command) {
+	o.connection.bind(cmd)
+	o.inputs.bind(cmd)
+	o.inputs.bindEmpty(cmd)
+	o.guards.bind(cmd)
+	o.choosing.bind(cmd)
+	o.runOptions.bind(cmd)
+	f := cmd.Flags()
+	f.BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
+	f.DurationVar(&o.maxAge, "max-age", time.Hour, "how old what was read of an endpoint may be when something is begun for it; then live is read again (a minute for the answer to the question where the plan hurts)")
 }
 
 func newApply(env Env) *cobra.Command {
@@ -37,21 +51,15 @@ func newApply(env Env) *cobra.Command {
 		Short: "Do a saved plan, or plan files and do that after a question",
 		Args:  someFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runApply(cmd.Context(), env, o, args)
+			return runApply(cmd.Context(), env, "apply", o, args)
 		},
 	}
-	o.connection.bind(cmd)
-	o.inputs.bind(cmd)
-	o.guards.bind(cmd)
-	o.runOptions.bind(cmd)
-	f := cmd.Flags()
-	f.BoolVar(&o.yes, "yes", false, "do not ask; the guards hold all the same")
-	f.BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
-	f.DurationVar(&o.maxAge, "max-age", time.Hour, "how long the answer to the question may take before live is read again (a minute where the plan hurts)")
+	o.bind(cmd)
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask; the guards hold all the same")
 	return cmd
 }
 
-func runApply(ctx context.Context, env Env, o applyOptions, args []string) error {
+func runApply(ctx context.Context, env Env, command string, o applyOptions, args []string) error {
 	halt, err := o.halt()
 	if err := errors.Join(err, o.guards.check()); err != nil {
 		return err
@@ -60,10 +68,8 @@ func runApply(ctx context.Context, env Env, o applyOptions, args []string) error
 	if err != nil {
 		return err
 	}
-	var want *fleet.Fleet
-	if saved != nil {
-		want = saved.Fleet()
-	} else if want, err = o.inputs.read(env, args); err != nil {
+	want, choice, err := o.wanted(env, args, saved)
+	if err != nil {
 		return err
 	}
 	if saved == nil && !o.yes && !env.Terminal {
@@ -72,7 +78,21 @@ func runApply(ctx context.Context, env Env, o applyOptions, args []string) error
 	if err := writable(o.reports); err != nil {
 		return err
 	}
-	return o.holding(env, "apply", func(s *session) error { return s.apply(ctx, env, o, want, saved, halt) })
+	return o.holding(env, command, func(s *session) error {
+		return s.apply(ctx, env, o, &work{command: command, want: want, choice: choice, halt: halt, reports: o.reports}, saved)
+	})
+}
+
+// wanted is what is to be done: a saved plan, or files and a choice of their rows.
+func (o *applyOptions) wanted(env Env, args []string, saved *plan.Plan) (want *fleet.Fleet, choice *plan.Choice, err error) {
+	if saved != nil {
+		return saved.Fleet(), nil, o.choosing.none()
+	}
+	if choice, err = o.choosing.choice(); err != nil {
+		return nil, nil, err
+	}
+	want, err = o.inputs.read(env, args)
+	return want, choice, err
 }
 
 // planArgument reads the plan file among the arguments, nil when they are
@@ -92,7 +112,7 @@ func planArgument(args []string) (*plan.Plan, error) {
 
 // apply walks the line: what earlier runs left, plan, approval, run, check,
 // report.
-func (s *session) apply(ctx context.Context, env Env, o applyOptions, want *fleet.Fleet, saved *plan.Plan, halt apply.Halt) error {
+func (s *session) apply(ctx context.Context, env Env, o applyOptions, w *work, saved *plan.Plan) error {
 	if saved != nil {
 		if err := s.unused(saved); err != nil {
 			return err
@@ -101,7 +121,6 @@ func (s *session) apply(ctx context.Context, env Env, o applyOptions, want *flee
 	if err := s.settleEarlier(ctx, env, ""); err != nil {
 		return err
 	}
-	w := &work{want: want, halt: halt, reports: o.reports}
 	var err error
 	if saved != nil {
 		err = s.approveSaved(ctx, env, o, w, saved)
@@ -112,7 +131,7 @@ func (s *session) apply(ctx context.Context, env Env, o applyOptions, want *flee
 		return err
 	}
 	w.known = func(id fleet.ID) bool { _, ok := w.look.have.ByID(id); return ok }
-	run, err := s.begin("apply", w)
+	run, err := s.begin(w)
 	if err != nil {
 		return err
 	}
@@ -143,12 +162,17 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *
 	if err := guarded(limits.Check(saved.Counts)); err != nil {
 		return err
 	}
-	doubts, err := s.doubts()
+	under, err := s.terms(saved.Inputs, limits, nil)
 	if err != nil {
 		return err
 	}
-	now, l, err := s.planFiles(ctx, env, w.want, limits, doubts)
+	now, l, err := s.planFiles(ctx, env, w.want, under)
 	if err != nil {
+		return err
+	}
+	found := saved.Header
+	found.Live = now.Live
+	if err := guarded(limits.CheckEarlier(&found, under.earlier)); err != nil {
 		return err
 	}
 	w.plan, w.look, w.results = saved, l, apply.New(saved, s.client.Abilities())
@@ -158,23 +182,26 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *
 
 // approveFiles plans files, shows the plan and asks.
 func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *work) error {
-	doubts, err := s.doubts()
+	under, err := s.terms(w.want.Inputs, o.limits, w.choice)
 	if err != nil {
 		return err
 	}
-	if w.plan, w.look, err = s.planFiles(ctx, env, w.want, o.limits, doubts); err != nil {
+	if w.plan, w.look, err = s.planFiles(ctx, env, w.want, under); err != nil {
 		return err
+	}
+	if w.choice != nil { // nothing else is looked at from here on
+		w.want, under.choice = w.plan.Fleet(), nil
 	}
 	if err := printed(report.PlanText(env.Stdout, w.plan, report.Options{Full: o.full, Now: time.Now()})); err != nil {
 		return err
 	}
 	asked := time.Now()
-	if err := errors.Join(guarded(w.plan.Blocked), ask(ctx, env, o.yes, w.plan)); err != nil {
+	if err := errors.Join(guarded(w.plan.Blocked), ask(ctx, env, o.yes, w.plan, under.earlier.LiveRun == "")); err != nil {
 		return err
 	}
 	w.results = apply.New(w.plan, s.client.Abilities())
 	if time.Since(asked) > o.patience(w.plan) {
-		err = s.refresh(ctx, env, o, w, doubts)
+		err = s.refresh(ctx, env, w, under)
 	}
 	return err
 }
@@ -189,7 +216,7 @@ func (o *applyOptions) patience(p *plan.Plan) time.Duration {
 }
 
 // refresh reads live again and notes which tasks are stale by it.
-func (s *session) refresh(ctx context.Context, env Env, o applyOptions, w *work, doubts []plan.Doubt) error {
+func (s *session) refresh(ctx context.Context, env Env, w *work, under terms) error {
 	hint(env, "reading again what is live, the answer took long …")
 	at := time.Now()
 	have, err := s.list(ctx, w.want)
@@ -197,7 +224,7 @@ func (s *session) refresh(ctx context.Context, env Env, o applyOptions, w *work,
 		return err
 	}
 	w.look.have, w.look.at = have, at
-	now, err := s.build(w.want, w.look, o.limits, doubts)
+	now, err := s.build(w.want, w.look, under)
 	if err != nil {
 		return err
 	}
@@ -233,7 +260,7 @@ func (s *session) owned(what, account, baseURL, dialect string) error {
 
 // ask asks before anything changes: for a yes, or for the number where endpoints
 // will be deleted.
-func ask(ctx context.Context, env Env, yes bool, p *plan.Plan) error {
+func ask(ctx context.Context, env Env, yes bool, p *plan.Plan, first bool) error {
 	if yes || p.Counts.Calls == 0 {
 		return nil
 	}
@@ -242,6 +269,9 @@ func ask(ctx context.Context, env Env, yes bool, p *plan.Plan) error {
 		word, wish = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
 	}
 	_, _ = fmt.Fprintf(env.Stderr, "%s endpoints will change in %s calls; to go on, %s: ", fleet.Number(p.Counts.Change), fleet.Number(p.Counts.Calls), wish)
+	if first && p.Creates() {
+		_, _ = fmt.Fprintf(env.Stderr, "(no run of account %s is known here, and every row will be created: is it the right account?) ", fleet.Printable(p.Account))
+	}
 	if answer(ctx, env) != word {
 		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))
 	}

@@ -214,14 +214,14 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 	want := m.world.fleet()
 	switch name {
 	case "apply":
-		return p.apply(ctx, batteryEnv, yes(), want, nil, apply.Halt{})
+		return p.apply(ctx, batteryEnv, yes(), &work{command: "apply", want: want}, nil)
 	case "apply PLAN":
 		run.Command = "apply"
 		saved, err := plan.Read(bytes.NewReader(m.saved))
 		if err != nil {
 			return err
 		}
-		return p.apply(ctx, batteryEnv, yes(), saved.Fleet(), saved, apply.Halt{})
+		return p.apply(ctx, batteryEnv, yes(), &work{command: "apply", want: saved.Fleet()}, saved)
 	case "resume":
 		id, err := p.choose(nil)
 		if err != nil {
@@ -234,11 +234,11 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 		}
 		return p.resume(ctx, batteryEnv, id, work{})
 	}
-	doubts, err := p.doubts()
+	under, err := p.terms(want.Inputs, plan.Unlimited, nil)
 	if err != nil {
 		return err
 	}
-	made, _, err := p.planFiles(ctx, batteryEnv, want, plan.Unlimited, doubts)
+	made, _, err := p.planFiles(ctx, batteryEnv, want, under)
 	if err != nil {
 		return err
 	}

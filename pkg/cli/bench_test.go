@@ -109,14 +109,14 @@ func journalled(b *testing.B, kept bool) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p, l, err := s.planFiles(b.Context(), quiet, want, plan.Unlimited, nil)
+	p, l, err := s.planFiles(b.Context(), quiet, want, terms{limits: plan.Unlimited})
 	if err != nil {
 		b.Fatal(err)
 	}
 	w := &work{plan: p, want: want, look: l, results: apply.New(p, s.client.Abilities())}
 	opts := apply.Options{Workers: s.workers, Settling: s.settling}
 	if kept {
-		if _, err := s.begin("apply", w); err != nil {
+		if _, err := s.begin(w); err != nil {
 			b.Fatal(err)
 		}
 		opts.Journal = w.journal

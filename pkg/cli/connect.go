@@ -76,6 +76,7 @@ type session struct {
 	clock     journal.Clock
 	settling  apply.Settling
 	settles   int64               // reads that settled what was unknown
+	endpoints int                 // endpoints of the account, as the last listing had them
 	catalogue inventory.Catalogue // what was looked up
 	atOnce    bool                // the look-ups give everything at once
 	deliver   func(env Env, reports string, run *report.Run) error

@@ -53,7 +53,7 @@ func virtualClock() journal.Moment {
 // do runs a plan from its beginning, without reports.
 func (s *session) do(ctx context.Context, want *fleet.Fleet, p *plan.Plan, l look) (*report.Run, error) {
 	w := &work{plan: p, want: want, look: l, results: apply.New(p, s.client.Abilities())}
-	run, err := s.begin("apply", w)
+	run, err := s.begin(w)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func converge(sim *simulator.Simulator, path string, workers int) (violation str
 	if err != nil {
 		return err.Error()
 	}
-	p, l, err := s.planFiles(ctx, quiet, want, plan.Unlimited, nil)
+	p, l, err := s.planFiles(ctx, quiet, want, terms{limits: plan.Unlimited})
 	if err != nil {
 		return err.Error()
 	}
@@ -166,7 +166,7 @@ func converge(sim *simulator.Simulator, path string, workers int) (violation str
 	if err != nil {
 		return err.Error()
 	}
-	again, _, err := s.planFiles(ctx, quiet, want, plan.Unlimited, nil)
+	again, _, err := s.planFiles(ctx, quiet, want, terms{limits: plan.Unlimited})
 	switch {
 	case err != nil || run.Cut != nil || run.Doubt != nil:
 		return fmt.Sprint("the run: ", err, run.Cut, run.Doubt)
@@ -309,7 +309,7 @@ func TestNoPermitIsLeftUnused(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := &fleet.Fleet{Specs: specs, Policies: []fleet.Policy{{}}}
-				p, l, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited, nil)
+				p, l, err := s.planFiles(t.Context(), quiet, want, terms{limits: plan.Unlimited})
 				if err != nil {
 					t.Fatal(err)
 				}

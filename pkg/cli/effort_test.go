@@ -55,7 +55,7 @@ func effort(t *testing.T, w *schedule, rows int) (all, necessary int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, l, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited, nil)
+		p, l, err := s.planFiles(t.Context(), quiet, want, terms{limits: plan.Unlimited})
 		if err != nil {
 			t.Fatal(err)
 		}

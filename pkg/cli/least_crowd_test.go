@@ -537,13 +537,13 @@ func (c *crowd) do(sim *simulator.Simulator, limits plan.Limits) (p *plan.Plan, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	p, l, err := s.planFiles(ctx, quiet, want, limits, nil)
+	p, l, err := s.planFiles(ctx, quiet, want, terms{limits: limits})
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	if run, err = s.do(ctx, want, p, l); err != nil {
 		return p, nil, nil, err
 	}
-	again, _, err = s.planFiles(ctx, quiet, want, limits, nil)
+	again, _, err = s.planFiles(ctx, quiet, want, terms{limits: limits})
 	return p, run, again, err
 }

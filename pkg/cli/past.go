@@ -71,7 +71,7 @@ func (s *session) remark(env Env, old *ofRun) {
 // planPast plans a fleet that was made from a run, with what a look at live says
 // about it.
 func (s *session) planPast(ctx context.Context, env Env, want *fleet.Fleet, limits plan.Limits, adjust func(look) *fleet.Fleet) (*plan.Plan, error) {
-	doubts, err := s.doubts()
+	under, err := s.terms(want.Inputs, limits, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +80,6 @@ func (s *session) planPast(ctx context.Context, env Env, want *fleet.Fleet, limi
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.build(adjust(l), l, limits, doubts)
+	p, err := s.build(adjust(l), l, under)
 	return p, errors.Join(err, s.end(env))
 }

@@ -15,6 +15,7 @@ type planOptions struct {
 	connection
 	inputs
 	guards
+	choosing
 	out      string // where to save the plan, by its id in plans when empty
 	plans    string // the folder of plans
 	save     bool
@@ -25,6 +26,8 @@ type planOptions struct {
 func (o *planOptions) bindShared(cmd *cobra.Command) {
 	o.connection.bind(cmd)
 	o.inputs.bind(cmd)
+	o.inputs.bindEmpty(cmd)
+	o.choosing.bind(cmd)
 	cmd.Flags().BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
 }
 
@@ -70,6 +73,10 @@ func newDrift(env Env) *cobra.Command {
 }
 
 func runPlan(ctx context.Context, env Env, o planOptions, files []string) error {
+	choice, err := o.choosing.choice()
+	if err != nil {
+		return err
+	}
 	want, err := o.inputs.read(env, files)
 	if err != nil {
 		return err
@@ -83,11 +90,11 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	if err != nil {
 		return err
 	}
-	doubts, err := s.doubts()
+	under, err := s.terms(want.Inputs, o.limits, choice)
 	if err != nil {
 		return err
 	}
-	p, _, err := s.planFiles(ctx, env, want, o.limits, doubts)
+	p, _, err := s.planFiles(ctx, env, want, under)
 	if err := errors.Join(err, s.end(env)); err != nil {
 		return err
 	}

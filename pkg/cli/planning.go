@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,22 @@ func (g *guards) bind(cmd *cobra.Command) {
 	f.IntVar(&g.limits.Suspends, "max-suspends", 0, "the most endpoints that may be suspended")
 	f.IntVar(&g.limits.Activations, "max-activations", plan.NoLimit, "the most endpoints that may be activated, which may be billed (-1: no limit)")
 	f.IntVar(&g.limits.Modifies, "max-modifies", plan.NoLimit, "the most endpoints that may be modified (-1: no limit)")
+	f.Float64Var(&g.limits.Percent, "max-changes-percent", 0, "the largest share of the live endpoints that rows are about which may change (0: no limit)")
+	f.BoolVar(&g.limits.Shrink, "allow-shrink", false, "take files that lost more than a fifth of their rows since the last successful run")
+	f.BoolVar(&g.limits.InventoryShrink, "allow-inventory-shrink", false, "take an account that lost more than a fifth of its endpoints since the last run")
+	g.limits.FirstRun = true // somebody looks at the plan
+}
+
+// fewSteps is how many activations and modifies a command does whose plan nobody
+// looks at, unless somebody says more.
+const fewSteps = 100
+
+// unattended is for commands whose plan nobody looks at.
+func (g *guards) unattended(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&g.limits.FirstRun, "first-run", false, "create an endpoint for every row although no run of the account is known here")
+	g.limits.Activations, g.limits.Modifies = fewSteps, fewSteps
+	f.Lookup("max-activations").DefValue, f.Lookup("max-modifies").DefValue = strconv.Itoa(fewSteps), strconv.Itoa(fewSteps)
 }
 
 // check refuses what is no number: steps that hurt have no limitless.
@@ -40,6 +57,9 @@ func (g *guards) check() error {
 		if limit < 0 {
 			return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--%s: got %d, want the number of steps that are allowed", name, limit))
 		}
+	}
+	if !(g.limits.Percent >= 0 && g.limits.Percent <= 100) {
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--max-changes-percent: got %g, want a percentage, or 0 for no limit", g.limits.Percent))
 	}
 	return nil
 }
@@ -54,7 +74,9 @@ func (g *guards) given() plan.Limits {
 		return plan.NoLimit
 	}
 	l := g.limits
-	return plan.Limits{Deletes: limit("max-deletes", l.Deletes), Delinks: limit("max-delinks", l.Delinks), Suspends: limit("max-suspends", l.Suspends),
+	allowed := func(name string, value bool) bool { return value || !g.flags.Changed(name) }
+	return plan.Limits{Percent: l.Percent, Shrink: allowed("allow-shrink", l.Shrink), InventoryShrink: allowed("allow-inventory-shrink", l.InventoryShrink), FirstRun: true,
+		Deletes: limit("max-deletes", l.Deletes), Delinks: limit("max-delinks", l.Delinks), Suspends: limit("max-suspends", l.Suspends),
 		Activations: limit("max-activations", l.Activations), Modifies: limit("max-modifies", l.Modifies)}
 }
 
@@ -120,7 +142,11 @@ func (s *session) listings(opts inventory.Options) inventory.Options {
 
 // list lists the account, its SIMs too where a row manages one.
 func (s *session) list(ctx context.Context, want *fleet.Fleet) (*inventory.Inventory, error) {
-	return inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: managesSIMs(want.Specs)}))
+	have, err := inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: managesSIMs(want.Specs)}))
+	if err == nil {
+		s.endpoints = len(have.Endpoints)
+	}
+	return have, err
 }
 
 func managesSIMs(specs []fleet.Spec) bool {
@@ -133,21 +159,26 @@ func managesSIMs(specs []fleet.Spec) bool {
 }
 
 // build makes a plan of files and what the platform said.
-func (s *session) build(want *fleet.Fleet, l look, limits plan.Limits, doubts []plan.Doubt) (*plan.Plan, error) {
+func (s *session) build(want *fleet.Fleet, l look, t terms) (*plan.Plan, error) {
+	var known func(fleet.ID) bool
+	if t.known != nil {
+		known = func(id fleet.ID) bool { return t.known[id] }
+	}
 	return plan.Build(want, l.have, plan.Options{
 		ID: newID(l.at), Created: l.at.UTC().Truncate(time.Second), Tool: version(), BaseURL: s.baseURL, Account: s.account, Simulated: s.simulated,
-		Abilities: s.client.Abilities(), Limits: limits, Rate: s.rate, Products: l.products, Doubts: doubts,
+		Abilities: s.client.Abilities(), Limits: t.limits, Rate: s.rate, Products: l.products, Doubts: t.doubts,
+		Choice: t.choice, Earlier: t.earlier, Known: known,
 	})
 }
 
 // planFiles reads live and plans what the files say against it.
-func (s *session) planFiles(ctx context.Context, env Env, want *fleet.Fleet, limits plan.Limits, doubts []plan.Doubt) (*plan.Plan, look, error) {
+func (s *session) planFiles(ctx context.Context, env Env, want *fleet.Fleet, t terms) (*plan.Plan, look, error) {
 	hint(env, "reading what is live …")
 	l, err := s.look(ctx, want)
 	if err != nil {
 		return nil, l, err
 	}
-	p, err := s.build(want, l, limits, doubts)
+	p, err := s.build(want, l, t)
 	return p, l, err
 }
 

@@ -120,11 +120,11 @@ func (s *session) settleOthers(ctx context.Context, env Env, id string) error {
 	if err := s.settleEarlier(ctx, env, id); err != nil {
 		return err
 	}
-	doubts, err := s.doubts()
+	histories, err := s.store.Histories()
 	if err != nil {
 		return err
 	}
-	for _, d := range doubts {
+	for _, d := range s.doubts(histories) {
 		if d.Run != id && !d.Done {
 			return fleet.Kind(fleet.ErrIncomplete, fmt.Errorf("run %s is not resumed: %s", id, d))
 		}
@@ -146,7 +146,7 @@ func (s *session) resumable(h *journal.History) error {
 func (s *session) refreshed(ctx context.Context, env Env, w *work) error {
 	var l look
 	for {
-		now, seen, err := s.planFiles(ctx, env, w.want, w.plan.Limits, nil)
+		now, seen, err := s.planFiles(ctx, env, w.want, terms{limits: w.plan.Limits})
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,8 @@ func (o *runOptions) halt() (apply.Halt, error) {
 // work is what a command has to do: a plan as far as it is not done, and what it
 // rests on.
 type work struct {
+	command string
+	choice  *plan.Choice // of the rows; nil for all
 	plan    *plan.Plan
 	results []apply.Result
 	want    *fleet.Fleet
@@ -67,14 +69,14 @@ type work struct {
 
 // begin journals a new run, which takes the place of older ones. Those are marked
 // first: whatever happens in between, none of them is resumed.
-func (s *session) begin(command string, w *work) (*report.Run, error) {
+func (s *session) begin(w *work) (*report.Run, error) {
 	run := &report.Run{ID: newID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
-	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: w.plan.Inputs, At: run.Started}
+	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: w.plan.Inputs, Rows: whole(w.plan), At: run.Started}
 	err := s.supersede(run.ID, w.plan)
 	if err != nil {
 		return nil, err
 	}
-	w.journal, err = s.store.Create(h, s.opened(command), w.plan.Write)
+	w.journal, err = s.store.Create(h, s.opened(w.command), w.plan.Write)
 	return run, err
 }
 
@@ -88,19 +90,29 @@ func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run
 	if outcome != nil {
 		outcome = &reported{outcome}
 	}
-	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: fleet.Message(run.Cut), Doubt: fleet.Message(run.Doubt), Reads: s.reads(), Settles: s.settles}
+	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: fleet.Message(run.Cut), Doubt: fleet.Message(run.Doubt), Live: s.endpoints, Reads: s.reads(), Settles: s.settles}
 	for i := range run.Results {
 		run.Results[i].End(end)
 	}
 	// What was simulated is kept before anything is printed: a pipe may break. The
 	// run ends in the journal only when its report is there: until then it is
 	// resumed.
-	delivered := errors.Join(s.end(env), s.deliver(env, w.reports, run))
+	delivered := errors.Join(s.end(env), s.deliver(env, w.reports, run), s.store.Know(reached(run.Results)))
 	kept := w.journal.End(end)
 	if closed := w.journal.Close(); closed != nil {
 		kept = fmt.Errorf("%w (sftctl resume %s goes on once the disk takes it)", closed, run.ID)
 	}
 	return errors.Join(outcome, kept, delivered)
+}
+
+// reached are the endpoints that a run brought to where they should be.
+func reached(results []apply.Result) (ids []fleet.ID) {
+	for i := range results {
+		if r := &results[i]; r.ID != "" && (r.Outcome == fleet.Done || r.Outcome == fleet.Unchanged) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // run does what is left of a plan.
@@ -150,7 +162,7 @@ func (s *session) confirm(ctx context.Context, env Env, w *work) error {
 	look := s.looker(env, w)
 	if s.mutations() == 0 && w.history == nil {
 		look = func(context.Context) (*plan.Plan, *inventory.Inventory, error) {
-			after, err := s.build(w.want, w.look, w.plan.Limits, nil)
+			after, err := s.build(w.want, w.look, terms{limits: w.plan.Limits})
 			return after, w.look.have, err
 		}
 	}
@@ -167,7 +179,7 @@ func (s *session) looker(env Env, w *work) apply.Look {
 			return nil, nil, fmt.Errorf("the results could not be verified: %w", err)
 		}
 		l.have = have
-		after, err := s.build(w.want, l, w.plan.Limits, nil)
+		after, err := s.build(w.want, l, terms{limits: w.plan.Limits})
 		return after, have, err
 	}
 }

@@ -111,7 +111,7 @@ func byID(sim *simulator.Simulator) map[fleet.ID]fleet.Endpoint {
 
 // played plans a fleet and does that; every row must come to an end.
 func (s *session) played(t *testing.T, want *fleet.Fleet) (*plan.Plan, []apply.Result, error) {
-	p, l, err := s.planFiles(t.Context(), quiet, want, plan.Unlimited, nil)
+	p, l, err := s.planFiles(t.Context(), quiet, want, terms{limits: plan.Unlimited})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,7 @@ import (
 type inputs struct {
 	key        string
 	iccidCheck string
+	empty      bool
 }
 
 func (in *inputs) bind(cmd *cobra.Command) {
@@ -22,9 +23,13 @@ func (in *inputs) bind(cmd *cobra.Command) {
 	f.StringVar(&in.iccidCheck, "iccid-check", "strict", "strict refuses card numbers whose check digit is wrong, warn lets them through")
 }
 
+func (in *inputs) bindEmpty(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&in.empty, "allow-empty", false, "take files that hold no rows")
+}
+
 // read reads files and prints their warnings.
 func (in *inputs) read(env Env, files []string) (*fleet.Fleet, error) {
-	opts := manifest.Options{Stdin: env.Stdin}
+	opts := manifest.Options{Stdin: env.Stdin, AllowEmpty: in.empty}
 	for _, file := range files {
 		if isPlan(file) {
 			return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s is a saved plan: show prints it, and apply does it", file))

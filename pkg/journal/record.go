@@ -28,6 +28,7 @@ type Header struct {
 	Account string        `json:"account"`
 	Dialect string        `json:"dialect"`
 	Inputs  []fleet.Input `json:"inputs,omitempty"` // of the plan, for the record
+	Rows    int           `json:"rows,omitempty"`   // of the files; 0 when the plan is not for all of them
 	At      time.Time     `json:"at"`
 }
 
@@ -92,6 +93,7 @@ type End struct {
 	Verified bool   `json:"verified,omitempty"`
 	Cut      string `json:"cut,omitempty"`   // why it ended early
 	Doubt    string `json:"doubt,omitempty"` // why the results are not verified
+	Live     int    `json:"live,omitempty"`  // endpoints of the account, as the last listing had them
 	Reads    int64  `json:"reads"`           // requests that change nothing, logins among them
 	Settles  int64  `json:"settles"`         // those of them that settled what was unknown
 }

@@ -320,7 +320,7 @@ func (s *Store) marked() (map[string]string, error) {
 // Tidy removes what a crash left: runs that never began, and files that are not
 // whole. The account must be locked.
 func (s *Store) Tidy() error {
-	err := s.sweep(s.used())
+	err := errors.Join(s.sweep(s.dir), s.sweep(s.used()))
 	marked, unmarked := s.marked()
 	err = errors.Join(err, unmarked)
 	runs, unread := s.Runs()

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
+	"sftctl/pkg/plan"
+)
+
+// terms are what a plan is made under, besides files and live.
+type terms struct {
+	limits  plan.Limits
+	choice  *plan.Choice
+	doubts  []plan.Doubt
+	earlier plan.Earlier
+	known   map[fleet.ID]bool // nil knows all
+}
+
+// terms completes limits and a choice with what earlier runs of the account say.
+func (s *session) terms(inputs []fleet.Input, limits plan.Limits, choice *plan.Choice) (terms, error) {
+	histories, err := s.store.Histories()
+	if err != nil {
+		return terms{}, err
+	}
+	known, err := s.store.Known()
+	return terms{limits, choice, s.doubts(histories), earlier(histories, inputs), known}, err
+}
+
+// earlier finds what a plan of files is compared with.
+func earlier(histories []*journal.History, inputs []fleet.Input) (e plan.Earlier) {
+	same := func(a, b fleet.Input) bool { return a.File == b.File }
+	for i := len(histories) - 1; i >= 0; i-- {
+		h := histories[i]
+		end, _ := h.LastEnd()
+		if e.LiveRun == "" || e.Live == 0 && end.Live > 0 {
+			e.Live, e.LiveRun = end.Live, h.Run
+		}
+		if e.RowsRun == "" && h.Rows > 0 && clean(h) && slices.EqualFunc(h.Inputs, inputs, same) {
+			e.Rows, e.RowsRun = h.Rows, h.Run
+		}
+	}
+	return e
+}
+
+// whole is how many rows the files of a plan have, 0 when it is not for all of
+// them.
+func whole(p *plan.Plan) int {
+	rows := 0
+	for _, in := range p.Inputs {
+		rows += in.Rows
+	}
+	if p.Choice.Any() || rows != p.Counts.Rows {
+		return 0
+	}
+	return rows
+}
+
+// choosing are the flags that say which rows are meant.
+type choosing struct {
+	target, exclude []string
+	file            string
+	limit           int
+}
+
+func (c *choosing) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&c.target, "target", nil, "plan only the rows whose name matches `GLOB` (may be repeated)")
+	f.StringArrayVar(&c.exclude, "exclude", nil, "leave out the rows whose name matches `GLOB` (may be repeated)")
+	f.StringVar(&c.file, "target-file", "", "plan only the rows whose name, endpointId or iccid is a line of `FILE`")
+	f.IntVar(&c.limit, "limit", 0, "plan only the first `N` endpoints that need something (0: all)")
+}
+
+// choice is what the flags say; nil when they say nothing.
+func (c *choosing) choice() (*plan.Choice, error) {
+	choice := &plan.Choice{Target: globs(c.target), Exclude: globs(c.exclude), Limit: c.limit}
+	if c.limit < 0 {
+		return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--limit: got %d, want a number of endpoints, or 0 for all", c.limit))
+	}
+	if c.file != "" {
+		data, err := os.ReadFile(c.file)
+		if err != nil {
+			return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--target-file: %w", err))
+		}
+		if choice.Listed = lines(string(data)); len(choice.Listed) == 0 {
+			return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--target-file %s: it names nothing", c.file))
+		}
+	}
+	if !choice.Any() {
+		return nil, nil
+	}
+	return choice, nil
+}
+
+// none refuses a choice where a saved plan is applied: the plan is what was
+// approved.
+func (c *choosing) none() error {
+	if choice, err := c.choice(); err != nil || choice != nil {
+		return errors.Join(err, fleet.Kind(fleet.ErrUsage, errors.New("a saved plan is applied as it is: make the choice when it is planned")))
+	}
+	return nil
+}
+
+func globs(texts []string) (all []fleet.Glob) {
+	for _, text := range texts {
+		all = append(all, fleet.Glob(text))
+	}
+	return all
+}
+
+// lines are the lines of a list that say something, each once; a remark begins with #.
+func lines(text string) (all []string) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !slices.Contains(all, line) {
+			all = append(all, line)
+		}
+	}
+	return all
+}
