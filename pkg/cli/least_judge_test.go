@@ -186,7 +186,7 @@ func plightOf(rows []map[string]string) (p plight) {
 	return p
 }
 
-// case of one row: what is live, what it wants, and what the contract says about
+// matter is that of one row: what is live, what it wants, and what the contract says about
 // the two. Values and names are compared in the form that the platform has.
 type matter struct {
 	start      plight
@@ -264,7 +264,7 @@ func (m matter) left(parts fleet.FieldSet, p plight) bool {
 	return parts&simAndState != 0 || p.ICCID == m.start.ICCID && p.status == m.start.status
 }
 
-// endsActive says whether the row may be active in the end.
+// ends says whether a status is one in which the row may end.
 func (m matter) ends(status fleet.Status) bool {
 	return m.stateMet(plight{status: status})
 }

@@ -28,7 +28,7 @@ import (
 // left to do.
 func TestMovesAddNoSteps(t *testing.T) {
 	judges := map[fleet.Status]*judge{fleet.StatusPreActive: newJudge(fleet.StatusPreActive), fleet.StatusHold: newJudge(fleet.StatusHold)}
-	often(t, 1000, func(rt *rapid.T) {
+	often(t, 2000, func(rt *rapid.T) {
 		c := drawCrowd(rt)
 		f := c.foretell(judges[c.initial])
 		var wrong string
@@ -42,8 +42,11 @@ func TestMovesAddNoSteps(t *testing.T) {
 func (c *crowd) move(f *fates) string {
 	sim := c.simulator()
 	p, run, again, err := c.do(sim, plan.Unlimited)
-	if err != nil || run.Cut != nil || run.Doubt != nil {
-		return fmt.Sprint("the run: ", err, run)
+	switch {
+	case err != nil:
+		return err.Error()
+	case run.Cut != nil || run.Doubt != nil:
+		return fmt.Sprint("the run: ", run.Cut, run.Doubt)
 	}
 	if wrong := f.planned(p); wrong != "" {
 		return wrong + "\n" + planText(p)
@@ -63,7 +66,7 @@ func (c *crowd) move(f *fates) string {
 // done to each of them, and the same refused.
 func TestOrderOfRowsDoesNotMatter(t *testing.T) {
 	dir := t.TempDir()
-	often(t, 500, func(rt *rapid.T) {
+	often(t, 800, func(rt *rapid.T) {
 		c := drawCrowd(rt)
 		first, p := c.planned(rt, c.write(rt, dir, [][]fleet.Spec{c.specs}))
 		shuffled := rapid.Permutation(c.specs).Draw(rt, "order")
@@ -163,7 +166,7 @@ var guardsOf = []struct {
 // the plan nor on the platform; what they refuse is let through by the very numbers
 // that they say, and by no smaller ones.
 func TestGuardsCountWhatIsDone(t *testing.T) {
-	often(t, 400, func(rt *rapid.T) {
+	often(t, 500, func(rt *rapid.T) {
 		c := drawCrowd(rt)
 		room := map[fleet.Action]int{}
 		for _, g := range guardsOf {
@@ -192,10 +195,10 @@ func TestGuardsCountWhatIsDone(t *testing.T) {
 func (c *crowd) needs() (map[fleet.Action]int, error) {
 	sim := c.simulator()
 	_, run, _, err := c.do(sim, plan.Unlimited)
-	if err == nil {
-		err = run.Cut
+	if err != nil {
+		return nil, err
 	}
-	return c.applied(sim), err
+	return c.applied(sim), run.Cut
 }
 
 // applied counts by kind what a platform did. A change of lifecycle is a suspension

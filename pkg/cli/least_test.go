@@ -18,9 +18,12 @@ import (
 var least = flag.Int("least", 1, "how many times as many random fleets for the properties of the planner")
 
 // often checks a property with the same cases each time: as many as are said times
-// -least, from -seed.
+// -least, from -seed; fewer of them with the race detector.
 func often(t *testing.T, checks int, property func(*rapid.T)) {
 	t.Helper()
+	if raceEnabled {
+		checks /= 8
+	}
 	for name, value := range map[string]int{"rapid.checks": checks * *least, "rapid.seed": *seedFrom} {
 		f := flag.Lookup(name)
 		before := f.Value.String()
@@ -196,38 +199,54 @@ var inOrder = []fleet.Action{fleet.Create, fleet.Modify, fleet.Delink, fleet.Lin
 // was wrong on the way.
 func (j *judge) walk(m matter, p *plan.Plan) (at plight, steps int, wrong string) {
 	at = m.start
+	stuck := inTurn(p, func(t *plan.Task, k int) bool {
+		s := t.Steps[k]
+		call := rawOf(s, t.Before != nil && t.Before.ID == neighbourID)
+		a := j.ask(at, call)
+		switch {
+		case !a.done:
+			wrong = fmt.Sprintf("the platform refuses %s with %s, as it is %s", s.Action, a.code, at)
+		case !m.permits(at, call, a.then):
+			wrong = fmt.Sprintf("%s is against the rules, as it is %s", s.Action, at)
+		case k > 0 && slices.Index(inOrder, t.Steps[k-1].Action) >= slices.Index(inOrder, s.Action):
+			wrong = fmt.Sprintf("%s comes after %s", s.Action, t.Steps[k-1].Action)
+		}
+		for _, f := range valueParts {
+			if s.Action == fleet.Modify && s.Set.Get(f) != "" && s.Set.Get(f) == at.Get(f) {
+				wrong = fmt.Sprintf("%s is set to what it is", f)
+			}
+		}
+		at, steps = a.then, steps+1
+		return wrong == ""
+	})
+	if wrong == "" {
+		wrong = stuck
+	}
+	return at, steps, wrong
+}
+
+// inTurn goes through a plan's steps as they wait for each other, until do says
+// false, and tells which of them wait for what never comes.
+func inTurn(p *plan.Plan, do func(t *plan.Task, k int) bool) (stuck string) {
 	done := make([]int, len(p.Tasks))
 	given := func(a *plan.Place) bool { return a == nil || done[a.Task] > a.Step }
 	for began := true; began; {
 		began = false
-		for i, t := range p.Tasks {
+		for i := range p.Tasks {
+			t := &p.Tasks[i]
 			for ; done[i] < len(t.Steps) && given(t.Steps[done[i]].After); done[i]++ {
-				s := t.Steps[done[i]]
-				call := rawOf(s, t.Before != nil && t.Before.ID == neighbourID)
-				a := j.ask(at, call)
-				switch {
-				case !a.done:
-					return at, steps, fmt.Sprintf("the platform refuses %s with %s, as it is %s", s.Action, a.code, at)
-				case !m.permits(at, call, a.then):
-					return at, steps, fmt.Sprintf("%s is against the rules, as it is %s", s.Action, at)
-				case done[i] > 0 && slices.Index(inOrder, t.Steps[done[i]-1].Action) >= slices.Index(inOrder, s.Action):
-					return at, steps, fmt.Sprintf("%s comes after %s", s.Action, t.Steps[done[i]-1].Action)
+				if began = true; !do(t, done[i]) {
+					return ""
 				}
-				for _, f := range valueParts {
-					if s.Action == fleet.Modify && s.Set.Get(f) != "" && s.Set.Get(f) == at.Get(f) {
-						return at, steps, fmt.Sprintf("%s is set to what it is", f)
-					}
-				}
-				at, steps, began = a.then, steps+1, true
 			}
 		}
 	}
 	for i, t := range p.Tasks {
 		if done[i] < len(t.Steps) {
-			return at, steps, fmt.Sprintf("%s of %s waits for what never comes", t.Steps[done[i]].Action, t.Label())
+			return fmt.Sprintf("%s of %s waits for what never comes", t.Steps[done[i]].Action, t.Label())
 		}
 	}
-	return at, steps, ""
+	return ""
 }
 
 // try holds the planner's way against the judge's.
@@ -285,7 +304,7 @@ func (d *dispute) tells(refused []string, want fleet.FieldSet) string {
 // there, no shorter way does within the rules, and where it refuses there is none.
 func TestLeastSteps(t *testing.T) {
 	judges := map[fleet.Status]*judge{fleet.StatusPreActive: newJudge(fleet.StatusPreActive), fleet.StatusHold: newJudge(fleet.StatusHold)}
-	often(t, 4000, func(rt *rapid.T) {
+	often(t, 8000, func(rt *rapid.T) {
 		j := judges[rapid.SampledFrom([]fleet.Status{fleet.StatusPreActive, fleet.StatusHold}).Draw(rt, "new endpoints are")]
 		d := drawDispute(rt)
 		p := d.plan(rt, j)
