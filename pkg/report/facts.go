@@ -17,7 +17,7 @@ import (
 func planSheet(p *plan.Plan, opts Options) *sheet {
 	s := &sheet{What: "plan", ID: fleet.Printable(p.ID), Remark: simulated(p.Simulated) + refusedWhole(p)}
 	s.Counts, s.Sections = planCounts(p.Counts), sections(p, opts)
-	s.Facts = slices.DeleteFunc(append(append(wherePlanned(p), rows(p)), costs(p, opts.Now)...), func(f fact) bool { return f.Text == "" })
+	s.Facts = slices.DeleteFunc(append(append(wherePlanned(p), rows(p), chosen(p.Choice), adopted(p)), costs(p, opts.Now)...), func(f fact) bool { return f.Text == "" })
 	for _, text := range p.Blocked {
 		s.Alerts = append(s.Alerts, "refused by a guard: "+fleet.Printable(text))
 	}
@@ -45,8 +45,7 @@ func differing(p *plan.Plan) iter.Seq[*plan.Task] {
 	}
 }
 
-// planCounts are the numbers of tasks. Rows that adopt an endpoint stand between
-// those that create and those that change one, once plans count them.
+// planCounts are the numbers of tasks.
 func planCounts(c plan.Counts) []count {
 	creates := c.Step(fleet.Create)
 	return []count{{creates, "to create"}, {c.Change - creates, "to change"}, {c.Unchanged, "unchanged"}, {c.Refused, "refused"}, {c.Orphans, "orphaned"}}
@@ -92,6 +91,33 @@ func moment(t time.Time) string {
 // rows say what is compared: "8 rows against 3 live endpoints".
 func rows(p *plan.Plan) fact {
 	return fact{"rows", fleet.Count(p.Counts.Rows, "row") + " against " + fleet.Count(p.Live, "live endpoint"), false}
+}
+
+// chosen says which rows a plan is for, if not for all.
+func chosen(c *plan.Choice) fact {
+	if !c.Any() {
+		return fact{}
+	}
+	return fact{"chosen", fleet.Printable(c.String()) + "; " + fleet.Count(c.LeftOut, "row") + " left out", false}
+}
+
+// adopted says which rows are about endpoints that no run was about before: they
+// are taken over, where somebody may have expected new ones.
+func adopted(p *plan.Plan) fact {
+	if p.Counts.Adopted == 0 {
+		return fact{}
+	}
+	const few = 3
+	var names []string
+	for i := range p.Tasks {
+		if t := &p.Tasks[i]; t.Adopts && len(names) < few {
+			names = append(names, shown(t.Label()).String())
+		}
+	}
+	if p.Counts.Adopted > few {
+		names = append(names, "…")
+	}
+	return fact{"adopt", fleet.Count(p.Counts.Adopted, "live endpoint") + " that no run was about before: " + strings.Join(names, ", "), false}
 }
 
 // costs are the facts about what doing a plan takes.
