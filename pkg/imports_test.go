@@ -22,7 +22,7 @@ var house = map[string]struct{ ours, others []string }{
 	"inventory": {[]string{"fleet"}, nil},
 	"plan":      {[]string{"fleet", "inventory"}, nil},
 	"journal":   {[]string{"fleet"}, []string{"github.com/gofrs/flock"}},
-	"apply":     {[]string{"fleet", "inventory", "plan", "journal"}, []string{"golang.org/x/sync/errgroup"}},
+	"apply":     {[]string{"fleet", "inventory", "plan", "journal"}, []string{"golang.org/x/sync/errgroup", "golang.org/x/sync/semaphore"}},
 	"report":    {[]string{"fleet", "plan", "apply"}, []string{"github.com/gocarina/gocsv", "golang.org/x/text/width"}},
 	// What only tests use: a disk that crashes, and the judge of the reliability
 	// battery, which shares nothing with what it judges.

@@ -46,6 +46,7 @@ type Options struct {
 	Journal  Journal // nil keeps nothing
 	Settling Settling
 	Halt     Halt
+	Renewal  Renewal
 	Only     bool // settle what is open, and send nothing
 	// Found is a listing made right before the run: what was open and shows there
 	// needs no further reading. Nil when there is none.
@@ -98,7 +99,7 @@ func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts 
 	if opts.Journal == nil {
 		opts.Journal = noJournal{}
 	}
-	r := &runner{on: on, opts: opts, results: results, halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(len(results)), classes: newClasses(), claims: claimed(results)}
+	r := &runner{on: on, opts: opts, plan: p, results: results, listing: newListing(opts.Renewal.Read), halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(len(results)), classes: newClasses(), claims: claimed(results)}
 	r.run(runCtx)
 	return Effort{Settles: r.reads.Load()}, r.cutShort(ctx, runCtx)
 }
@@ -118,6 +119,7 @@ func (noJournal) Finding(journal.Finding)     {}
 type runner struct {
 	on      Platform
 	opts    Options
+	plan    *plan.Plan
 	results []Result
 	halt    context.CancelCauseFunc
 	taken   *taken
@@ -125,6 +127,7 @@ type runner struct {
 	creates creates
 	classes *classes
 	claims  *claims
+	listing *listing
 	reads   atomic.Int64 // to settle
 	panics  fleet.Panics
 

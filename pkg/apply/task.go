@@ -27,7 +27,7 @@ func (r *runner) perform(ctx context.Context, task int, settlers *sync.WaitGroup
 		if aside {
 			return
 		}
-		if !clear || !r.asPlanned(ctx, task) || !r.call(ctx, task) {
+		if !clear || !r.rests(ctx, task) || !r.asPlanned(ctx, task) || !r.call(ctx, task) {
 			break
 		}
 		if res.open {
@@ -52,7 +52,7 @@ func (r *runner) call(ctx context.Context, task int) bool {
 		r.deletes.Add(1)
 		r.deleting.Add(1)
 	}
-	reply := s.own(r.on.Do(ctx, s.call, s.announce))
+	reply := r.send(ctx, &s)
 	if reply.Fatal {
 		r.halt(reply.Err)
 	}

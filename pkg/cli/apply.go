@@ -26,9 +26,8 @@ type applyOptions struct {
 	guards
 	choosing
 	runOptions
-	yes    bool
-	full   bool
-	maxAge time.Duration
+	yes  bool
+	full bool
 }
 
 // bind binds what every command has that plans files and does the plan.
@@ -39,9 +38,7 @@ func (o *applyOptions) bind(cmd *cobra.Command) {
 	o.guards.bind(cmd)
 	o.choosing.bind(cmd)
 	o.runOptions.bind(cmd)
-	f := cmd.Flags()
-	f.BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
-	f.DurationVar(&o.maxAge, "max-age", time.Hour, "how old what was read of an endpoint may be when something is begun for it; then live is read again (a minute for the answer to the question where the plan hurts)")
+	cmd.Flags().BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
 }
 
 func newApply(env Env) *cobra.Command {
@@ -79,7 +76,7 @@ func runApply(ctx context.Context, env Env, command string, o applyOptions, args
 		return err
 	}
 	return o.holding(env, command, func(s *session) error {
-		return s.apply(ctx, env, o, &work{command: command, want: want, choice: choice, halt: halt, reports: o.reports}, saved)
+		return s.apply(ctx, env, o, &work{command: command, want: want, choice: choice, halt: halt, reports: o.reports, maxAge: o.maxAge}, saved)
 	})
 }
 

@@ -252,7 +252,7 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 
 // yes are the options of somebody who approves of everything.
 func yes() applyOptions {
-	o := applyOptions{yes: true, maxAge: time.Hour}
+	o := applyOptions{yes: true, runOptions: runOptions{maxAge: time.Hour}}
 	o.limits, o.flags = plan.Unlimited, pflag.NewFlagSet("", pflag.ContinueOnError)
 	return o
 }

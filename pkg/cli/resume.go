@@ -48,7 +48,7 @@ func runResume(ctx context.Context, env Env, o resumeOptions, args []string) err
 			hint(env, "no run of account %s is unfinished", fleet.Printable(s.account))
 			return err
 		}
-		return s.resume(ctx, env, run, work{halt: halt, reports: o.reports})
+		return s.resume(ctx, env, run, work{halt: halt, reports: o.reports, maxAge: o.maxAge})
 	})
 }
 

@@ -26,12 +26,14 @@ type runOptions struct {
 	reports     string
 	haltAfter   string
 	maxDuration time.Duration
+	maxAge      time.Duration
 }
 
 func (o *runOptions) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.reports, "reports", "reports", "`DIR` where runs report")
 	f.StringVar(&o.haltAfter, "halt-after", "5%", "begin nothing new when more than this `PERCENT` of the finished endpoints failed, and at least 20 (0: never)")
+	f.DurationVar(&o.maxAge, "max-age", time.Hour, "how old what was read of an endpoint may be when something is begun for it; live is read again then (after a minute where the plan hurts and somebody was asked)")
 	f.DurationVar(&o.maxDuration, "max-duration", 0, "begin nothing new after this time (0: never)")
 }
 
@@ -43,6 +45,9 @@ func (o *runOptions) halt() (apply.Halt, error) {
 	percent, err := strconv.ParseFloat(strings.TrimSuffix(o.haltAfter, "%"), 64)
 	if err != nil || !(percent >= 0 && percent <= 100) {
 		return apply.Halt{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--halt-after: got %s, want a percentage such as 5%%", fleet.Quote(o.haltAfter)))
+	}
+	if o.maxAge <= 0 {
+		return apply.Halt{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--max-age: got %s, want a time such as 1h", o.maxAge))
 	}
 	if o.maxDuration < 0 {
 		return apply.Halt{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--max-duration: got %s, want a time such as 6h, or 0", o.maxDuration))
@@ -65,6 +70,7 @@ type work struct {
 	history *journal.History // of a run that goes on; nil for a new one
 	halt    apply.Halt
 	reports string
+	maxAge  time.Duration // how old what a task rests on may be when it is begun
 }
 
 // begin journals a new run, which takes the place of older ones. Those are marked
@@ -122,7 +128,7 @@ func (s *session) run(ctx context.Context, env Env, w *work, run *report.Run) {
 		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
 	})
 	defer quiet()
-	effort, err := apply.Run(ctx, w.plan, w.results, s.client, s.options(w, progress))
+	effort, err := apply.Run(ctx, w.plan, w.results, s.client, s.options(env, w, progress))
 	s.settles += effort.Settles
 	run.Results, run.Cut = w.results, err
 	progress.stop()
@@ -139,8 +145,9 @@ func left(w *work) int {
 	return n
 }
 
-func (s *session) options(w *work, p *progress) apply.Options {
-	return apply.Options{Workers: s.workers, Progress: p.completed, Stale: w.stale, Known: w.known, Journal: w.journal, Settling: s.settling, Halt: w.halt, Found: w.look.have}
+func (s *session) options(env Env, w *work, p *progress) apply.Options {
+	return apply.Options{Workers: s.workers, Progress: p.completed, Stale: w.stale, Known: w.known, Journal: w.journal, Settling: s.settling, Halt: w.halt, Found: w.look.have,
+		Renewal: apply.Renewal{Read: w.look.at, Age: w.maxAge, Look: s.looker(env, w)}}
 }
 
 // check holds the results against what the platform shows after the run, for
@@ -172,7 +179,7 @@ func (s *session) confirm(ctx context.Context, env Env, w *work) error {
 // looker lists what is live, and plans the run's files on it.
 func (s *session) looker(env Env, w *work) apply.Look {
 	return func(ctx context.Context) (*plan.Plan, *inventory.Inventory, error) {
-		hint(env, "reading what is live after the run …")
+		hint(env, "reading what is live …")
 		l := w.look
 		have, err := s.list(ctx, w.want)
 		if err != nil {
