@@ -214,14 +214,14 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 	want := m.world.fleet()
 	switch name {
 	case "apply":
-		return p.apply(ctx, batteryEnv, yes(), &work{command: "apply", want: want}, nil)
+		return p.apply(ctx, batteryEnv, yes(), &work{command: "apply", want: want, maxAge: m.world.maxAge()}, nil)
 	case "apply PLAN":
 		run.Command = "apply"
 		saved, err := plan.Read(bytes.NewReader(m.saved))
 		if err != nil {
 			return err
 		}
-		return p.apply(ctx, batteryEnv, yes(), &work{command: "apply", want: saved.Fleet()}, saved)
+		return p.apply(ctx, batteryEnv, yes(), &work{command: "apply", want: saved.Fleet(), maxAge: m.world.maxAge()}, saved)
 	case "resume":
 		id, err := p.choose(nil)
 		if err != nil {
@@ -232,7 +232,7 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 			run.Command = "apply"
 			return m.dispatch(ctx, p, "apply", run)
 		}
-		return p.resume(ctx, batteryEnv, id, work{})
+		return p.resume(ctx, batteryEnv, id, work{maxAge: m.world.maxAge()})
 	}
 	under, err := p.terms(want.Inputs, plan.Unlimited, nil)
 	if err != nil {
@@ -248,6 +248,12 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 	err = made.Write(&file)
 	m.saved = file.Bytes()
 	return err
+}
+
+// maxAge is how old a listing may be: in some schedules so little that it is
+// renewed while the run goes on.
+func (w *schedule) maxAge() time.Duration {
+	return []time.Duration{time.Hour, time.Hour, 2 * time.Minute}[w.seed%3]
 }
 
 // yes are the options of somebody who approves of everything.
