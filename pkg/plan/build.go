@@ -243,10 +243,11 @@ func (b *builder) create(t *Task) {
 	if missing := b.opts.Abilities.Creates &^ spec.Given(); missing != 0 {
 		t.refuse("it is not on the platform, and a create needs %s: give it in the row, its group or the defaults", missing)
 	}
-	if spec.ICCID == "" && (spec.State == fleet.StateActive || spec.State == fleet.StateSuspended) {
-		t.refuse("state %s needs a SIM: give iccid", spec.State)
-	} else if spec.State == fleet.StateSuspended {
+	switch {
+	case spec.State == fleet.StateSuspended:
 		t.refuse("%s", activatedToSuspend)
+	case spec.State == fleet.StateActive && spec.ICCID == "":
+		t.refuse("state active needs a SIM: give iccid")
 	}
 	iccid, after, refusal := b.card(spec, spec.SIMProductID)
 	if refusal != "" {

@@ -128,7 +128,7 @@ func (c *chooser) missed(hits []int) error {
 	if n := len(missed); n > 10 {
 		missed, more = missed[:10], fmt.Sprintf(", and %d more", n-10)
 	}
-	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("no row of the files is %s%s; nothing was planned", strings.Join(missed, ", "), more))
+	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("no row of the files matches %s%s; nothing was planned", strings.Join(missed, ", "), more))
 }
 
 // take chooses a task together with those that it waits for, if there is room for

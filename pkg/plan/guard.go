@@ -62,7 +62,7 @@ func (l Limits) Check(c Counts) []string {
 	var blocked []string
 	for _, g := range guards {
 		if n := c.Step(g.action); g.limit >= 0 && n > g.limit {
-			blocked = append(blocked, fmt.Sprintf("the plan has %d %s steps, and at most %d are allowed; if they are meant, say %s %d", n, g.action, g.limit, g.flag, n))
+			blocked = append(blocked, fmt.Sprintf("the plan has %s, and at most %d are allowed; if they are meant, say %s %d", fleet.Count(n, g.action.String()+" step"), g.limit, g.flag, n))
 		}
 	}
 	if share := c.changedPercent(); l.Percent > 0 && share > l.Percent {
@@ -93,7 +93,7 @@ func roundedUp(percent float64) float64 {
 func (l Limits) CheckEarlier(p *Header, e Earlier) []string {
 	var blocked []string
 	if shrunk(p.Counts.Rows, e.Rows) && !p.Choice.Any() && !l.Shrink {
-		blocked = append(blocked, fmt.Sprintf("the files have %d rows, and had %d in run %s; if they are whole, say --allow-shrink", p.Counts.Rows, e.Rows, e.RowsRun))
+		blocked = append(blocked, fmt.Sprintf("the files have %s, and had %d in run %s; if they are whole, say --allow-shrink", fleet.Count(p.Counts.Rows, "row"), e.Rows, e.RowsRun))
 	}
 	if shrunk(p.Live, e.Live) && !l.InventoryShrink {
 		blocked = append(blocked, fmt.Sprintf("the account has %d live endpoints, and had %d at the end of run %s; if it is the right one, say --allow-inventory-shrink", p.Live, e.Live, e.LiveRun))

@@ -132,7 +132,7 @@ func (b *builder) refuseExchangedNames() bool {
 	})
 	for _, circle := range all {
 		for _, i := range circle {
-			b.moves.names[b.tasks[i].Before] = "which waits for another name of the same circle; rename one of them to a third name first"
+			b.moves.names[b.tasks[i].Before] = "and that one waits, directly or not, for the name of this one; rename one of them to a third name first"
 		}
 		for _, i := range circle {
 			b.fill(i)

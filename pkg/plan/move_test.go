@@ -78,8 +78,8 @@ func TestMoves(t *testing.T) {
 		{"a rename that waits for a delete", world{}, []fleet.Spec{pinned("1", spec("m2", active, cardA)), pinned("2", spec("", absent, ""))},
 			[]string{"modify(after 1.1)", "delink delete"}},
 		{"names are not exchanged", world{}, []fleet.Spec{pinned("1", spec("m2", active, cardA)), pinned("2", spec("m1", active, cardB)), pinned("3", spec("m9", pre, ""))},
-			[]string{"it would be renamed to m2, which endpoint 2 is called already, which waits for another name of the same circle; rename one of them to a third name first",
-				"it would be renamed to m1, which endpoint 1 is called already, which waits for another name of the same circle; rename one of them to a third name first", "modify"}},
+			[]string{"it would be renamed to m2, which endpoint 2 is called already, and that one waits, directly or not, for the name of this one; rename one of them to a third name first",
+				"it would be renamed to m1, which endpoint 1 is called already, and that one waits, directly or not, for the name of this one; rename one of them to a third name first", "modify"}},
 		{"a name that waits for an exchange", world{}, []fleet.Spec{pinned("1", spec("m2", active, cardA)), pinned("2", spec("m1", active, cardB)), pinned("3", spec("m1", pre, ""))},
 			nil},
 	}

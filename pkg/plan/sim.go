@@ -177,7 +177,7 @@ func (b *builder) state(t *Task, s situation) {
 	case s.want == fleet.StateSuspended && idle:
 		t.refuse("%s", activatedToSuspend)
 	case s.want == fleet.StatePreActive && (s.status == fleet.StatusActive || s.status == fleet.StatusSuspended):
-		t.refuse("it is %s, and the platform has no way back to pre-active; want suspended instead, or give it another SIM", s.status)
+		t.refuse("it is %s, and the platform has no way back to pre-active; want suspended, or give it another SIM", s.status)
 	default:
 		t.refuse("its status %s is not known, so state %s is not reached from it", fleet.Quote(string(s.status)), s.want)
 	}

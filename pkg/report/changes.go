@@ -258,11 +258,11 @@ func (d details) waits(s *plan.Step) string {
 	if s.After == nil {
 		return ""
 	}
-	what := "SIM"
-	if s.Action == fleet.Modify {
-		what = "name"
+	giver := &d.plan.Tasks[s.After.Task]
+	if s.Action == fleet.Modify { // the name that it has until then
+		return fmt.Sprintf("; after endpoint %s gives up that name", fleet.Printable(string(giver.Before.ID)))
 	}
-	return fmt.Sprintf("; after %s gives up its %s", shown(d.plan.Tasks[s.After.Task].Label()), what)
+	return fmt.Sprintf("; after %s gives up its SIM", shown(giver.Label()))
 }
 
 // sign marks what a step does at a glance.

@@ -33,7 +33,7 @@ func aRun() *Run {
 	live := &fleet.Endpoint{ID: "881", Fields: fleet.Fields{Name: "stray-1", PlanID: "100300"}, Status: fleet.StatusActive}
 	p := &plan.Plan{Header: plan.Header{ID: "PLAN", Account: "acme", BaseURL: "https://sft.bics.com", Columns: []string{"ENDPOINTNAME", "planId", "iccid"}, Live: 3,
 		Estimate: plan.Estimate{Rate: 1.8, Floor: 4 * time.Second, Activations: 1},
-		Blocked:  []string{"the plan has 1 delete steps, and at most 0 are allowed; if they are meant, say --max-deletes 1"},
+		Blocked:  []string{"the plan has 1 delete step, and at most 0 are allowed; if they are meant, say --max-deletes 1"},
 		Counts: plan.Counts{Rows: 8, Orphans: 1, Change: 7, Unchanged: 1, Refused: 1, Calls: 13,
 			Steps: map[fleet.Action]int{fleet.Create: 6, fleet.Link: 6, fleet.Delete: 1}}}}
 	add := func(spec *fleet.Spec, before *fleet.Endpoint, steps []plan.Step, refused ...string) {
