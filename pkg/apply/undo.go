@@ -33,6 +33,7 @@ const (
 	whyMade      = "it did not exist before the run; if it shall go, delete it with state absent"
 	whyDeleted   = "it is gone, and a new one would have another id; if it shall be there, create it again with a file that lists it"
 	whyActivated = "there is no way back to pre-active, and it may have been billed; if it shall not be used, suspend it"
+	whyBilled    = "it may have been billed, which nothing takes back"
 	whySuspended = "it was suspended before, and a SIM that is linked again is suspended only after it is activated, which may be billed"
 	whyGone      = "there is no such endpoint any more"
 )
@@ -151,8 +152,8 @@ func (u *undo) values(before *fleet.Endpoint) {
 	}
 }
 
-// state brings back the SIM and the state. An activation is undone only where the
-// SIM that was activated goes: the endpoint is then as it was before.
+// state brings back the SIM and the state. Where the SIM goes that was activated, the
+// endpoint is as it was before, and the money is gone all the same.
 func (u *undo) state(before *fleet.Endpoint) {
 	moved := fleet.Link
 	if !u.did(fleet.Link) {
@@ -198,6 +199,7 @@ func (u *undo) simBack(before *fleet.Endpoint, moved fleet.Action, state fleet.S
 	status := fleet.StatusPreActive
 	if u.did(fleet.Activate) {
 		status = fleet.StatusActive
+		u.leave(fleet.Activate, whyBilled)
 	}
 	if u.did(fleet.Link) {
 		u.ran.ICCID = u.step[fleet.Link].Set.ICCID
