@@ -181,7 +181,21 @@ func rowName(i int) string { return fmt.Sprintf("m-%02d", i) }
 var batteryCards = simulator.Range("893204200000123400", 80, "7")
 
 func (w *schedule) card(i int) fleet.ICCID { return batteryCards[2*i].ICCID }
-func (w *schedule) old(i int) fleet.ICCID  { return batteryCards[2*i+1].ICCID }
+
+// old is the card that a row has before a swap: in every other schedule the rows
+// that swap want each other's, in a circle.
+func (w *schedule) old(i int) fleet.ICCID {
+	var circle []int
+	for row, k := range w.kinds {
+		if k == swapped {
+			circle = append(circle, row)
+		}
+	}
+	if w.seed%2 == 0 || len(circle) < 2 {
+		return batteryCards[2*i+1].ICCID
+	}
+	return w.card(circle[(slices.Index(circle, i)+1)%len(circle)])
+}
 
 func (w *schedule) simulator() *simulator.Simulator {
 	var live []fleet.Endpoint
