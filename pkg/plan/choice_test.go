@@ -122,6 +122,14 @@ func TestGuardsAgainstEarlierRuns(t *testing.T) {
 	}
 }
 
+// The rows that a run left behind are not its files.
+func TestSomeRowsAreNoFileThatWasCut(t *testing.T) {
+	w := world{rows: 100, limits: Limits{Modifies: NoLimit}, earlier: Earlier{Rows: 100, RowsRun: "r1"}}
+	if p := w.build(t, spec("n1", fleet.StatePreActive, "")); len(p.Blocked) > 0 {
+		t.Errorf("got %q", p.Blocked)
+	}
+}
+
 func TestThePercentageThatIsNamedLetsThePlanThrough(t *testing.T) {
 	live := []fleet.Endpoint{endpoint("1", "m1", fleet.StatusHold, ""), endpoint("2", "m2", fleet.StatusHold, ""), endpoint("3", "m3", fleet.StatusHold, "")}
 	changed := spec("m1", fleet.StateUnmanaged, "")

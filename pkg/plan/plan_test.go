@@ -38,6 +38,7 @@ type world struct {
 	choice  *Choice
 	earlier Earlier
 	known   func(fleet.ID) bool
+	rows    int // of the files, when the specs are not all of them
 }
 
 func (w world) build(t testing.TB, specs ...fleet.Spec) *Plan {
@@ -65,7 +66,8 @@ func (w world) plan(t testing.TB, specs ...fleet.Spec) (*Plan, error) {
 	if limits == (Limits{}) {
 		limits = Unlimited
 	}
-	return Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}}, have,
+	inputs := []fleet.Input{{File: "f.csv", Rows: max(w.rows, len(specs))}}
+	return Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}, Inputs: inputs}, have,
 		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}, Doubts: w.doubts,
 			Choice: w.choice, Earlier: w.earlier, Known: w.known})
 }
