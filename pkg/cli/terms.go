@@ -52,14 +52,10 @@ func earlier(histories []*journal.History, inputs []fleet.Input) (e plan.Earlier
 // whole is how many rows the files of a plan have, 0 when it is not for all of
 // them.
 func whole(p *plan.Plan) int {
-	rows := 0
-	for _, in := range p.Inputs {
-		rows += in.Rows
-	}
-	if p.Choice.Any() || rows != p.Counts.Rows {
+	if !p.Whole() {
 		return 0
 	}
-	return rows
+	return p.Counts.Rows
 }
 
 // choosing are the flags that say which rows are meant.

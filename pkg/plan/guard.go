@@ -92,7 +92,7 @@ func roundedUp(percent float64) float64 {
 // off, or a listing of the wrong tenant, must not become the state of a fleet.
 func (l Limits) CheckEarlier(p *Header, e Earlier) []string {
 	var blocked []string
-	if shrunk(p.Counts.Rows, e.Rows) && !p.Choice.Any() && !l.Shrink {
+	if shrunk(p.Counts.Rows, e.Rows) && p.Whole() && !l.Shrink {
 		blocked = append(blocked, fmt.Sprintf("the files have %s, and had %d in run %s; if they are whole, say --allow-shrink", fleet.Count(p.Counts.Rows, "row"), e.Rows, e.RowsRun))
 	}
 	if shrunk(p.Live, e.Live) && !l.InventoryShrink {
@@ -110,6 +110,16 @@ func shrunk(now, before int) bool { return now*100 < before*(100-shrinkPercent) 
 // onboarding, or a listing of the wrong tenant.
 func (h *Header) Creates() bool {
 	return h.Counts.Rows > fewCreates && h.Counts.Step(fleet.Create) == h.Counts.Rows
+}
+
+// Whole says whether a plan is for all rows of its files, and not for some that were
+// chosen, or that a run left behind.
+func (h *Header) Whole() bool {
+	rows := 0
+	for _, in := range h.Inputs {
+		rows += in.Rows
+	}
+	return rows == h.Counts.Rows && !h.Choice.Any()
 }
 
 // Tighten returns the stricter of two limits in every respect: what was
