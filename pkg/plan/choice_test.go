@@ -130,6 +130,22 @@ func TestSomeRowsAreNoFileThatWasCut(t *testing.T) {
 	}
 }
 
+// One row that is refused, or that wants nothing, does not make a first run another
+// one.
+func TestAFirstRunNeedNotCreateAll(t *testing.T) {
+	specs := []fleet.Spec{spec("gone", fleet.StateAbsent, ""), spec("bad", fleet.StateActive, "")}
+	for i := range 51 {
+		specs = append(specs, spec(fmt.Sprint("n", i), fleet.StatePreActive, ""))
+	}
+	w := world{limits: Limits{Activations: NoLimit}}
+	if p := w.build(t, specs...); len(p.Blocked) != 1 || !strings.Contains(p.Blocked[0], "--first-run") {
+		t.Errorf("got %q with %d creates of %d rows", p.Blocked, p.Counts.Step(fleet.Create), p.Counts.Rows)
+	}
+	if p := w.build(t, specs[:52]...); len(p.Blocked) > 0 {
+		t.Errorf("few: got %q", p.Blocked)
+	}
+}
+
 func TestThePercentageThatIsNamedLetsThePlanThrough(t *testing.T) {
 	live := []fleet.Endpoint{endpoint("1", "m1", fleet.StatusHold, ""), endpoint("2", "m2", fleet.StatusHold, ""), endpoint("3", "m3", fleet.StatusHold, "")}
 	changed := spec("m1", fleet.StateUnmanaged, "")
