@@ -102,7 +102,7 @@ func TestGuardsAgainstEarlierRuns(t *testing.T) {
 		{"a file that was cut", 79, 100, Earlier{100, "r1", 100, "r2"}, func(l *Limits) { l.Shrink = true }, "the files have 79 rows, and had 100 in run r1; if they are whole, say --allow-shrink"},
 		{"the wrong tenant", 100, 79, Earlier{100, "r1", 100, "r2"}, func(l *Limits) { l.InventoryShrink = true }, "the account has 79 live endpoints, and had 100 at the end of run r2; if it is the right one, say --allow-inventory-shrink"},
 		{"an empty listing", 100, 0, Earlier{100, "r1", 1, "r2"}, func(l *Limits) { l.InventoryShrink = true }, "the account has 0 live endpoints, and had 1 at the end of run r2; if it is the right one, say --allow-inventory-shrink"},
-		{"a first run", 51, 0, Earlier{}, func(l *Limits) { l.FirstRun = true }, "no run of this account is known here, and all 51 rows would be created; if that is meant, and it is the right account, say --first-run"},
+		{"a first run", 51, 0, Earlier{}, func(l *Limits) { l.FirstRun = true }, "no run of this account is known here, none of the 51 rows is live, and 51 endpoints would be created; if that is meant, and it is the right account, say --first-run"},
 		{"a first run of few", 50, 0, Earlier{}, nil, ""},
 		{"a first run that finds one", 51, 1, Earlier{}, nil, ""},
 		{"not the first run", 51, 0, Earlier{Live: 0, LiveRun: "r1"}, nil, ""},

@@ -20,7 +20,7 @@ type Limits struct {
 	// The others let a plan through that rests on much less than the last run did.
 	Shrink          bool `json:"allowShrink,omitempty"`          // fewer rows in the files
 	InventoryShrink bool `json:"allowInventoryShrink,omitempty"` // fewer live endpoints
-	FirstRun        bool `json:"firstRun,omitempty"`             // nothing but creates, and nothing to compare with
+	FirstRun        bool `json:"firstRun,omitempty"`             // many creates, and nothing to compare with
 }
 
 // NoLimit is a limit that nothing exceeds.
@@ -99,17 +99,18 @@ func (l Limits) CheckEarlier(p *Header, e Earlier) []string {
 		blocked = append(blocked, fmt.Sprintf("the account has %d live endpoints, and had %d at the end of run %s; if it is the right one, say --allow-inventory-shrink", p.Live, e.Live, e.LiveRun))
 	}
 	if p.Creates() && e.LiveRun == "" && !l.FirstRun {
-		blocked = append(blocked, fmt.Sprintf("no run of this account is known here, and all %d rows would be created; if that is meant, and it is the right account, say --first-run", p.Counts.Rows))
+		blocked = append(blocked, fmt.Sprintf("no run of this account is known here, none of the %s is live, and %s would be created; if that is meant, and it is the right account, say --first-run",
+			fleet.Count(p.Counts.Rows, "row"), fleet.Count(p.Counts.Step(fleet.Create), "endpoint")))
 	}
 	return blocked
 }
 
 func shrunk(now, before int) bool { return now*100 < before*(100-shrinkPercent) }
 
-// Creates says whether a plan makes an endpoint for each of many rows: an
-// onboarding, or a listing of the wrong tenant.
+// Creates says whether a plan makes many endpoints and knows none: an onboarding, or
+// a listing of the wrong tenant.
 func (h *Header) Creates() bool {
-	return h.Counts.Rows > fewCreates && h.Counts.Step(fleet.Create) == h.Counts.Rows
+	return h.Counts.Matched == 0 && h.Counts.Step(fleet.Create) > fewCreates
 }
 
 // Whole says whether a plan is for all rows of its files, and not for some that were
