@@ -183,7 +183,7 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	end.At, end.Reads, end.Settles, end.Verified, end.Doubt = time.Now().UTC(), effort.Settles, effort.Settles, true, ""
 	end.Live = s.endpoints
 	end.Exit = exitCode(ctx, runError(&report.Run{Results: old.results})) // by its rows: what cut it short is over
-	return j.End(end)
+	return errors.Join(s.store.Know(reached(old.results)), j.End(end))
 }
 
 // supersede marks earlier runs that were not finished and are about some of the
