@@ -137,7 +137,7 @@ func (r *reader) addHead(h head) int {
 // noRows complains about a file that holds no rows.
 func (r *reader) noRows(at place) {
 	if !r.opts.AllowEmpty {
-		r.add(at, "there are no rows", "none", "at least one; is the file cut off?")
+		r.add(at, "there are no rows", "none", "at least one (or --allow-empty); is the file cut off?")
 	}
 }
 

@@ -62,11 +62,17 @@ func (b *builder) choose() error {
 	for _, text := range b.opts.Choice.Listed {
 		c.listed[key(text)] = false
 	}
-	hits := make([]int, len(b.opts.Choice.Target))
+	choice := b.opts.Choice
+	target, exclude := make([]int, len(choice.Target)), make([]int, len(choice.Exclude))
 	for i := range b.tasks[:b.rows] {
-		c.fits[i] = c.named(&b.tasks[i], hits)
+		t := &b.tasks[i]
+		excluded := matches(choice.Exclude, t.Label(), exclude)
+		targeted := matches(choice.Target, t.Label(), target)
+		named := c.named(t)
+		all := len(choice.Target) == 0 && len(choice.Listed) == 0
+		c.fits[i] = (all || targeted || named) && !excluded
 	}
-	if err := c.missed(hits); err != nil {
+	if err := c.missed(target, exclude); err != nil {
 		return err
 	}
 	for i := range b.tasks[:b.rows] {
@@ -78,22 +84,27 @@ func (b *builder) choose() error {
 
 func key(text string) string { return fleet.NameKey(text) }
 
-// named says whether the names choose a row.
-func (c *chooser) named(t *Task, hits []int) bool {
-	name, choice := t.Label(), c.opts.Choice
-	meant := len(choice.Target) == 0 && len(choice.Listed) == 0
-	for i, g := range choice.Target {
+// matches says whether some pattern matches a name, and counts for each.
+func matches(globs []fleet.Glob, name string, hits []int) bool {
+	any := false
+	for i, g := range globs {
 		if g.Match(name) {
 			hits[i]++
-			meant = true
+			any = true
 		}
 	}
+	return any
+}
+
+// named says whether a row is one of the list.
+func (c *chooser) named(t *Task) bool {
+	named := false
 	for _, text := range t.known() {
 		if _, ok := c.listed[key(text)]; ok && text != "" {
-			c.listed[key(text)], meant = true, true
+			c.listed[key(text)], named = true, true
 		}
 	}
-	return meant && !fleet.MatchAny(choice.Exclude, name)
+	return named
 }
 
 // known is all that a person may call a task's endpoint.
@@ -108,14 +119,18 @@ func (t *Task) known() []string {
 	return texts
 }
 
-// missed is the error of targets that no row is.
-func (c *chooser) missed(hits []int) error {
+// missed is the error of what chooses no row.
+func (c *chooser) missed(target, exclude []int) error {
 	var missed []string
-	for i, n := range hits {
-		if n == 0 {
-			missed = append(missed, "--target "+fleet.Quote(string(c.opts.Choice.Target[i])))
+	add := func(flag string, globs []fleet.Glob, hits []int) {
+		for i, n := range hits {
+			if n == 0 {
+				missed = append(missed, flag+" "+fleet.Quote(string(globs[i])))
+			}
 		}
 	}
+	add("--target", c.opts.Choice.Target, target)
+	add("--exclude", c.opts.Choice.Exclude, exclude)
 	for _, text := range c.opts.Choice.Listed {
 		if !c.listed[key(text)] {
 			missed = append(missed, fleet.Quote(text)+" of --target-file")
@@ -138,10 +153,13 @@ func (c *chooser) take(i int) {
 		return
 	}
 	group, alien := c.group(i, nil)
-	if alien >= 0 {
-		t := &c.tasks[i]
-		t.Steps = nil
-		t.refuse("it waits for what %s gives up, and that row is not chosen", fleet.Quote(c.tasks[alien].Label()))
+	if most := c.opts.Choice.Limit; alien >= 0 {
+		c.refuse(i, "it waits for what %s gives up, and that row is not chosen, or is refused", fleet.Quote(c.tasks[alien].Label()))
+		group = nil
+	} else if most > 0 && len(group) > most {
+		for _, j := range group {
+			c.refuse(j, "it goes together with others, %d endpoints in all, and --limit %d has no room for them", len(group), most)
+		}
 		group = nil
 	}
 	if c.room >= 0 && len(group) > c.room {
@@ -160,19 +178,31 @@ func (c *chooser) take(i int) {
 	}
 }
 
-// group are the tasks with steps that must be done for one: itself, and those that
-// it waits for. Alien is one of them that the names do not choose, or -1.
-func (c *chooser) group(i int, group []int) (all []int, alien int) {
-	if c.chosen[i] || slices.Contains(group, i) || len(c.tasks[i].Steps) == 0 {
-		return group, -1
+// refuse takes its steps from a task. What waits for it is refused in its turn.
+func (c *chooser) refuse(i int, format string, args ...any) {
+	c.tasks[i].Steps = nil
+	if i < c.rows {
+		c.chosen[i] = true
+		c.tasks[i].refuse(format, args...)
 	}
-	if i < c.rows && !c.fits[i] {
-		return group, i
+}
+
+// group are the tasks with steps that must be done for one: itself, and those that
+// it waits for. Alien is one of them that is not done, or -1.
+func (c *chooser) group(i int, group []int) (all []int, alien int) {
+	if len(c.tasks[i].Steps) == 0 {
+		return group, -1
 	}
 	group, alien = append(group, i), -1
 	for _, s := range c.tasks[i].Steps {
-		if s.After != nil && alien < 0 {
-			group, alien = c.group(s.After.Task, group)
+		if s.After == nil || alien >= 0 || slices.Contains(group, s.After.Task) {
+			continue
+		}
+		switch j := s.After.Task; {
+		case len(c.tasks[j].Steps) == 0, j < c.rows && !c.fits[j]:
+			alien = j
+		case !c.chosen[j]:
+			group, alien = c.group(j, group)
 		}
 	}
 	return group, alien

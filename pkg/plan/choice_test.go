@@ -29,9 +29,9 @@ func TestChoice(t *testing.T) {
 		{"all but some", Choice{Exclude: []fleet.Glob{"m*"}}, []fleet.Spec{spec("m1", active, cardA), changed}, "x3:modify", ""},
 		{"one by one, as a person may call them", Choice{Listed: []string{"1", string(cardB), "x3"}}, []fleet.Spec{spec("m1", active, cardA), spec("m2", active, cardB), changed, spec("m9", fleet.StateUnmanaged, "")}, "m1: | m2: | x3:modify", ""},
 		{"the first that have steps, in the order of the files", Choice{Limit: 1}, []fleet.Spec{spec("m1", active, cardA), changed, spec("m2", fleet.StateSuspended, cardB)}, "m1: | x3:modify", ""},
-		{"a slip of the pen", Choice{Target: []fleet.Glob{"m*", "y*"}, Listed: []string{"7"}}, []fleet.Spec{spec("m1", active, cardA)}, "", `no row of the files matches --target "y*", "7" of --target-file; nothing was planned`},
-		{"what is given up by a row that is not chosen", Choice{Target: []fleet.Glob{"m1"}}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA)}, `m1:! it waits for what "m2" gives up, and that row is not chosen`, ""},
-		{"both of an exchange, or none", Choice{Limit: 1}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA), changed}, "x3:modify", ""},
+		{"a slip of the pen", Choice{Target: []fleet.Glob{"m*", "y*"}, Exclude: []fleet.Glob{"z*"}, Listed: []string{"7"}}, []fleet.Spec{spec("m1", active, cardA)}, "", `no row of the files matches --target "y*", --exclude "z*", "7" of --target-file; nothing was planned`},
+		{"what is given up by a row that is not chosen", Choice{Target: []fleet.Glob{"m1"}}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA)}, `m1:! it waits for what "m2" gives up, and that row is not chosen, or is refused`, ""},
+		{"both of an exchange, or none", Choice{Limit: 1}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA), changed}, "m1:! it goes together with others, 2 endpoints in all, and --limit 1 has no room for them | m2:! it goes together with others, 2 endpoints in all, and --limit 1 has no room for them | x3:modify", ""},
 		{"both of an exchange", Choice{Limit: 2}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA), changed}, "m1:delink link(after 1.0) activate | m2:delink(after 0.0) link activate", ""},
 		{"a relink takes its other end along", Choice{Target: []fleet.Glob{"x*"}}, []fleet.Spec{spec("m1", active, cardA), relinking}, "x3:link(after 1.0) activate | m2:delink", ""},
 	} {

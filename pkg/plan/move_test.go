@@ -119,6 +119,14 @@ func TestMoves(t *testing.T) {
 func TestClaimsHaveAnOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w, specs := shuffledCards(rt)
+		if len(specs) > 0 && rapid.Bool().Draw(rt, "choice") {
+			w.choice = &Choice{Limit: rapid.IntRange(0, 4).Draw(rt, "limit")}
+			for _, s := range specs {
+				if rapid.Bool().Draw(rt, "listed") {
+					w.choice.Listed = append(w.choice.Listed, string(s.ID))
+				}
+			}
+		}
 		p := w.build(t, specs...)
 		left, done := 0, map[Place]bool{}
 		for i := range p.Tasks {
