@@ -149,6 +149,7 @@ func (r *runner) run(ctx context.Context) {
 		timer := time.AfterFunc(after, func() { r.endSoon(fmt.Errorf("the time of the run (%s) is up; no new tasks were begun", after)) })
 		defer timer.Stop()
 	}
+	defer context.AfterFunc(ctx, r.queue.ring)() // who waits for tasks has to look
 	var g errgroup.Group
 	g.SetLimit(max(r.opts.Workers, 1))
 	r.putStaleAside()

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"sftctl/pkg/fleet"
@@ -101,7 +102,8 @@ func (r *runner) clear(task int) (clear, aside bool) {
 // false when nothing new is begun any more.
 func (r *runner) promote(waiting, task int) bool {
 	res := &r.results[waiting]
-	if begun := res.done > 0 || res.tries > 0; r.ending.Load() != nil && !begun && r.queue.take(task) {
+	if begun := res.done > 0 || res.tries > 0; r.ending.Load() != nil && !begun && !r.queue.isTaken(task) {
+		r.claims.forget(waiting, task)
 		return false
 	}
 	if r.queue.take(task) {
@@ -137,4 +139,11 @@ func unfinished(results []Result, i int) bool {
 	}
 	at := res.claim()
 	return at == nil || results[at.Task].Steps[at.Step].Outcome == fleet.Done || unfinished(results, at.Task)
+}
+
+// forget takes a task from those that wait for another one.
+func (c *claims) forget(waiting, task int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting[task] = slices.DeleteFunc(c.waiting[task], func(t int) bool { return t == waiting })
 }

@@ -173,3 +173,27 @@ func numbers(n int) []int {
 	}
 	return all
 }
+
+// Two tasks wait for one that nobody began when the time is up: the one that has not
+// begun is left, and the one that has must not wait for ever.
+func TestTwoWaitForOneWhenTheTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := func(id fleet.ID, name string, card fleet.ICCID) *fleet.Endpoint {
+			return &fleet.Endpoint{ID: id, Fields: fleet.Fields{Name: name, ICCID: card}, Status: fleet.StatusHold, Reported: fleet.Fieldset(fleet.AllFields[:]...)}
+		}
+		f := &fake{takes: 4 * time.Second, live: map[fleet.ID]fleet.Endpoint{"3": *at("3", "m3", "893")}, modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldName, fleet.FieldPlan)}}
+		p := &plan.Plan{Tasks: []plan.Task{
+			{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "new", ICCID: "893"}}, Steps: []plan.Step{{Action: fleet.Create}, {Action: fleet.Link, Set: fleet.Fields{ICCID: "893"}, After: &plan.Place{Task: 3, Step: 0}}}},
+			{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "m1"}}, Before: at("1", "m1", ""), Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{PlanID: "2"}}}},
+			{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "m3"}}, Before: at("2", "m2", ""), Steps: []plan.Step{{Action: fleet.Modify, Set: fleet.Fields{Name: "m3"}, After: &plan.Place{Task: 3, Step: 1}}}},
+			{Spec: &fleet.Spec{ID: "3", State: fleet.StateAbsent}, Before: at("3", "m3", "893"), Steps: []plan.Step{{Action: fleet.Delink}, {Action: fleet.Delete}}},
+		}}
+		for after := time.Second; after < 20*time.Second; after += time.Second {
+			began := time.Now()
+			results, err := do(t.Context(), p, f, Options{Workers: 2, Halt: Halt{After: after}})
+			if took := time.Since(began); took > time.Minute {
+				t.Errorf("a time box of %s: it took %s (%v): %s", after, took, err, steps(results[0]))
+			}
+		}
+	})
+}

@@ -99,3 +99,10 @@ func (q *queue) ring() {
 	default:
 	}
 }
+
+// isTaken says whether somebody has taken a task up.
+func (q *queue) isTaken(task int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.taken[task]
+}

@@ -78,6 +78,12 @@ func (b *builder) choose() error {
 	for i := range b.tasks[:b.rows] {
 		c.take(i)
 	}
+	for i := range b.tasks[:b.rows] {
+		if spec := c.tasks[i].Spec; c.chosen[i] && spec.Relink && !c.relinks(i) {
+			keeps := *spec // a row that is not chosen must not become an endpoint outside the files
+			keeps.Relink, c.tasks[i].Spec = false, &keeps
+		}
+	}
 	b.compact(func(i int) bool { return c.chosen[i] })
 	return nil
 }
@@ -171,10 +177,6 @@ func (c *chooser) take(i int) {
 	}
 	if c.room >= 0 {
 		c.room -= len(group)
-	}
-	if spec := c.tasks[i].Spec; spec.Relink && !c.relinks(i) {
-		keeps := *spec // a row that is not chosen must not become an endpoint outside the files
-		keeps.Relink, c.tasks[i].Spec = false, &keeps
 	}
 }
 
