@@ -163,9 +163,7 @@ func (c *chooser) take(i int) {
 		c.refuse(i, "it waits for what %s gives up, and that row is not chosen, or is refused", fleet.Quote(c.tasks[alien].Label()))
 		group = nil
 	} else if most > 0 && len(group) > most {
-		for _, j := range group {
-			c.refuse(j, "it goes together with others, %d endpoints in all, and --limit %d has no room for them", len(group), most)
-		}
+		c.refuse(i, "it goes together with others, %d endpoints in all, and --limit %d has no room for them", len(group), most)
 		group = nil
 	}
 	if c.room >= 0 && len(group) > c.room {

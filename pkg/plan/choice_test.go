@@ -31,7 +31,7 @@ func TestChoice(t *testing.T) {
 		{"the first that have steps, in the order of the files", Choice{Limit: 1}, []fleet.Spec{spec("m1", active, cardA), changed, spec("m2", fleet.StateSuspended, cardB)}, "m1: | x3:modify", ""},
 		{"a slip of the pen", Choice{Target: []fleet.Glob{"m*", "y*"}, Exclude: []fleet.Glob{"z*"}, Listed: []string{"7"}}, []fleet.Spec{spec("m1", active, cardA)}, "", `no row of the files matches --target "y*", --exclude "z*", "7" of --target-file; nothing was planned`},
 		{"what is given up by a row that is not chosen", Choice{Target: []fleet.Glob{"m1"}}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA)}, `m1:! it waits for what "m2" gives up, and that row is not chosen, or is refused`, ""},
-		{"both of an exchange, or none", Choice{Limit: 1}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA), changed}, "m1:! it goes together with others, 2 endpoints in all, and --limit 1 has no room for them | m2:! it goes together with others, 2 endpoints in all, and --limit 1 has no room for them | x3:modify", ""},
+		{"both of an exchange, or none", Choice{Limit: 1}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA), changed}, "m1:! it goes together with others, 2 endpoints in all, and --limit 1 has no room for them | m2:! it waits for what \"m1\" gives up, and that row is not chosen, or is refused | x3:modify", ""},
 		{"both of an exchange", Choice{Limit: 2}, []fleet.Spec{spec("m1", active, cardB), spec("m2", active, cardA), changed}, "m1:delink link(after 1.0) activate | m2:delink(after 0.0) link activate", ""},
 		{"a relink takes its other end along", Choice{Target: []fleet.Glob{"x*"}}, []fleet.Spec{spec("m1", active, cardA), relinking}, "x3:link(after 1.0) activate | m2:delink", ""},
 	} {
@@ -102,9 +102,10 @@ func TestGuardsAgainstEarlierRuns(t *testing.T) {
 		{"a file that was cut", 79, 100, Earlier{100, "r1", 100, "r2"}, func(l *Limits) { l.Shrink = true }, "the files have 79 rows, and had 100 in run r1; if they are whole, say --allow-shrink"},
 		{"the wrong tenant", 100, 79, Earlier{100, "r1", 100, "r2"}, func(l *Limits) { l.InventoryShrink = true }, "the account has 79 live endpoints, and had 100 at the end of run r2; if it is the right one, say --allow-inventory-shrink"},
 		{"an empty listing", 100, 0, Earlier{100, "r1", 1, "r2"}, func(l *Limits) { l.InventoryShrink = true }, "the account has 0 live endpoints, and had 1 at the end of run r2; if it is the right one, say --allow-inventory-shrink"},
-		{"a first run", 51, 0, Earlier{}, func(l *Limits) { l.FirstRun = true }, "no run of this account is known here, none of the 51 rows is live, and 51 endpoints would be created; if that is meant, and it is the right account, say --first-run"},
+		{"a first run", 51, 0, Earlier{}, func(l *Limits) { l.FirstRun = true }, "no run of this account is known here, 0 of the 51 rows are live, and 51 endpoints would be created; if that is meant, and it is the right account, say --first-run"},
 		{"a first run of few", 50, 0, Earlier{}, nil, ""},
-		{"a first run that finds one", 51, 1, Earlier{}, nil, ""},
+		{"a first run that finds one by chance", 61, 1, Earlier{}, func(l *Limits) { l.FirstRun = true }, "no run of this account is known here, 1 of the 61 rows are live, and 60 endpoints would be created; if that is meant, and it is the right account, say --first-run"},
+		{"a first run that finds many", 80, 20, Earlier{}, nil, ""},
 		{"not the first run", 51, 0, Earlier{Live: 0, LiveRun: "r1"}, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

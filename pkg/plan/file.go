@@ -197,12 +197,53 @@ func (p *Plan) checkUnique() error {
 func (p *Plan) checkClaims() error {
 	for i := range p.Tasks {
 		for _, s := range p.Tasks[i].Steps {
-			if at := s.After; at != nil && (at.Task < 0 || at.Task >= len(p.Tasks) || at.Task == i || at.Step < 0 || at.Step >= len(p.Tasks[at.Task].Steps)) {
-				return fmt.Errorf("task %d waits for a step that is not there", i+1)
+			if s.After != nil && !p.given(s) {
+				return fmt.Errorf("task %d waits for a step that is not there, or gives nothing up", i+1)
 			}
 		}
 	}
+	if p.circular() {
+		return errors.New("some steps wait for each other")
+	}
 	return nil
+}
+
+// given says whether what a step waits for is there, and gives up what it needs.
+func (p *Plan) given(s Step) bool {
+	at := *s.After
+	if at.Task < 0 || at.Task >= len(p.Tasks) || at.Step < 0 || at.Step >= len(p.Tasks[at.Task].Steps) {
+		return false
+	}
+	giver := p.Tasks[at.Task].Steps[at.Step]
+	if s.Action == fleet.Link || s.Action == fleet.Delink {
+		return giver.Action == fleet.Delink
+	}
+	return giver.Action == fleet.Delete || giver.Action == fleet.Modify && giver.Set.Name != ""
+}
+
+// circular says whether some step waits for itself, by way of others.
+func (p *Plan) circular() bool {
+	const begun, over = 1, 2
+	state := map[Place]int{}
+	var visit func(Place) bool
+	visit = func(at Place) bool {
+		if state[at] != 0 {
+			return state[at] == begun
+		}
+		state[at] = begun
+		after := p.Tasks[at.Task].Steps[at.Step].After
+		circle := at.Step > 0 && visit(Place{at.Task, at.Step - 1}) || after != nil && visit(*after)
+		state[at] = over
+		return circle
+	}
+	for i := range p.Tasks {
+		for k := range p.Tasks[i].Steps {
+			if p.Tasks[i].Steps[k].After != nil && visit(Place{i, k}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkCounts holds the header to the tasks: guards and people go by its

@@ -99,18 +99,19 @@ func (l Limits) CheckEarlier(p *Header, e Earlier) []string {
 		blocked = append(blocked, fmt.Sprintf("the account has %d live endpoints, and had %d at the end of run %s; if it is the right one, say --allow-inventory-shrink", p.Live, e.Live, e.LiveRun))
 	}
 	if p.Creates() && e.LiveRun == "" && !l.FirstRun {
-		blocked = append(blocked, fmt.Sprintf("no run of this account is known here, none of the %s is live, and %s would be created; if that is meant, and it is the right account, say --first-run",
-			fleet.Count(p.Counts.Rows, "row"), fleet.Count(p.Counts.Step(fleet.Create), "endpoint")))
+		blocked = append(blocked, fmt.Sprintf("no run of this account is known here, %d of the %s are live, and %s would be created; if that is meant, and it is the right account, say --first-run",
+			p.Counts.Matched, fleet.Count(p.Counts.Rows, "row"), fleet.Count(p.Counts.Step(fleet.Create), "endpoint")))
 	}
 	return blocked
 }
 
 func shrunk(now, before int) bool { return now*100 < before*(100-shrinkPercent) }
 
-// Creates says whether a plan makes many endpoints and knows none: an onboarding, or
-// a listing of the wrong tenant.
+// Creates says whether a plan makes many endpoints and knows few or none: an
+// onboarding, or a listing of the wrong tenant, where a name or two may be the same.
 func (h *Header) Creates() bool {
-	return h.Counts.Matched == 0 && h.Counts.Step(fleet.Create) > fewCreates
+	creates := h.Counts.Step(fleet.Create)
+	return creates > fewCreates && h.Counts.Matched*100 < creates*shrinkPercent
 }
 
 // Whole says whether a plan is for all rows of its files, and not for some that were

@@ -199,13 +199,18 @@ func circles(n int, next func(int) int) (all [][]int) {
 // which says relink.
 func (b *builder) relinks(want *fleet.Fleet) {
 	defer func() { b.bare = bareOrphans(want, b.tasks[b.rows:]) }()
+	var rows listed // also of those that are refused, and have no endpoint
 	for i := range b.tasks[:b.rows] {
 		spec := b.tasks[i].Spec
 		if !spec.Relink || spec.ICCID == "" {
 			continue
 		}
+		if rows.names == nil {
+			rows = listedBy(want.Specs)
+			rows.iccids = nil
+		}
 		live, others := b.have.ByICCID(spec.ICCID)
-		if _, listed := b.moves.owner[live]; live == nil || len(others) > 0 || listed {
+		if _, owned := b.moves.owner[live]; live == nil || len(others) > 0 || owned || rows.has(live) {
 			continue
 		}
 		b.moves.owner[live] = int32(len(b.tasks))

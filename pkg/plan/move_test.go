@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,6 +72,9 @@ func TestMoves(t *testing.T) {
 			[]string{"link(after 1.0) activate", "delink delete"}},
 		{"but not from a protected one", world{protect: []fleet.Glob{"m1"}}, []fleet.Spec{relinking},
 			[]string{`SIM 8932042000001234562 is linked to endpoint 1 ("m1"), which keeps it: it is protected, and SIM 8932042000001234562 would be de-linked`}},
+		{"nor from one that a row names, though that is refused", world{live: append(live[:3:3], endpoint("4", "m1", fleet.StatusActive, ""))}, []fleet.Spec{spec("m1", active, ""), relinking},
+			[]string{"2 live endpoints fit this row: 1, 4; give endpointId, or remove those that should not be",
+				`SIM 8932042000001234562 is linked to endpoint 1 ("m1"), and a row names that one`}},
 		{"nor without the word", world{}, []fleet.Spec{spec("m3", active, cardA)},
 			[]string{`SIM 8932042000001234562 is linked to endpoint 1 ("m1"); de-link it there first (iccid !clear in a row of that endpoint), or say relink: true in this row`}},
 		{"a rename that waits for a rename", world{}, []fleet.Spec{pinned("1", spec("m2", active, cardA)), pinned("2", spec("m9", active, cardB))},
@@ -201,4 +205,24 @@ func shuffledCards(t *rapid.T) (world, []fleet.Spec) {
 	}
 	slices.Reverse(specs)
 	return w, specs
+}
+
+func TestAPlanWhoseStepsWaitForEachOtherIsRefused(t *testing.T) {
+	w := world{live: []fleet.Endpoint{endpoint("1", "m1", fleet.StatusActive, cardA), endpoint("2", "m2", fleet.StatusActive, cardB)}}
+	for _, edit := range []func(*Plan){
+		func(p *Plan) { p.Tasks[0].Steps[0].After = &Place{1, 0} },
+		func(p *Plan) { p.Tasks[0].Steps[1].After = &Place{1, 1} },
+		func(p *Plan) { p.Tasks[0].Steps[1].After = &Place{7, 0} },
+		func(p *Plan) { p.Tasks[0].Steps[1].After = &Place{1, -1} },
+	} {
+		p := w.build(t, spec("m1", fleet.StateActive, cardB), spec("m2", fleet.StateActive, cardA))
+		edit(p)
+		var file bytes.Buffer
+		if err := p.Write(&file); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(&file); !errors.Is(err, fleet.ErrPlan) {
+			t.Errorf("got %v for %s | %s", err, moved(p.Tasks[0]), moved(p.Tasks[1]))
+		}
+	}
 }

@@ -21,7 +21,7 @@ func (b *builder) card(spec *fleet.Spec, product fleet.ID) (iccid fleet.ICCID, a
 	live, holder := b.holder(sim)
 	if holder != "" {
 		if after = b.moves.card(live); after == nil {
-			return "", nil, fmt.Sprintf("SIM %s is linked to %s%s", sim.ICCID, holder, b.keeps(live))
+			return "", nil, fmt.Sprintf("SIM %s is linked to %s%s", sim.ICCID, holder, b.keeps(spec, live))
 		}
 	} else if sim.Status != fleet.SIMReady {
 		return "", nil, fmt.Sprintf("SIM %s is %s, want %s", sim.ICCID, fleet.Quote(string(sim.Status)), fleet.SIMReady)
@@ -34,9 +34,11 @@ func (b *builder) card(spec *fleet.Spec, product fleet.ID) (iccid fleet.ICCID, a
 }
 
 // keeps says why an endpoint does not give up its SIM, and what to do.
-func (b *builder) keeps(live *fleet.Endpoint) string {
+func (b *builder) keeps(spec *fleet.Spec, live *fleet.Endpoint) string {
 	task, listed := b.moves.owner[live]
 	switch {
+	case !listed && spec.Relink:
+		return ", and a row names that one"
 	case !listed:
 		return "; de-link it there first (iccid !clear in a row of that endpoint), or say relink: true in this row"
 	case b.tasks[task].Spec == nil: // this row's own wish, relink
