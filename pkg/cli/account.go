@@ -161,6 +161,11 @@ func (s *session) settleEarlier(ctx context.Context, env Env, but string) error 
 }
 
 func (s *session) settleRun(ctx context.Context, env Env, run string) (err error) {
+	histories, err := s.store.Histories()
+	if err != nil {
+		return err
+	}
+	before := earlier(histories, nil)
 	j, h, err := s.store.Continue(run, s.opened("settle"))
 	if err != nil {
 		return err
@@ -181,7 +186,7 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	}
 	end, _ := h.LastEnd()
 	end.At, end.Reads, end.Settles, end.Verified, end.Doubt = time.Now().UTC(), effort.Settles, effort.Settles, true, ""
-	end.Live = s.endpoints
+	end.Live = max(end.Live, before.Live, made(old.results))              // not what is listed today: that is held against it
 	end.Exit = exitCode(ctx, runError(&report.Run{Results: old.results})) // by its rows: what cut it short is over
 	return errors.Join(s.store.Know(reached(old.results)), j.End(end))
 }

@@ -267,7 +267,7 @@ func ask(ctx context.Context, env Env, yes bool, p *plan.Plan, first bool) error
 	}
 	_, _ = fmt.Fprintf(env.Stderr, "%s endpoints will change in %s calls; to go on, %s: ", fleet.Number(p.Counts.Change), fleet.Number(p.Counts.Calls), wish)
 	if first && p.Creates() {
-		_, _ = fmt.Fprintf(env.Stderr, "(no run of account %s is known here, and none of the rows is live: is it the right account?) ", fleet.Printable(p.Account))
+		_, _ = fmt.Fprintf(env.Stderr, "(no run of account %s is known here, and few or none of the rows are live: is it the right account?) ", fleet.Printable(p.Account))
 	}
 	if answer(ctx, env) != word {
 		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))

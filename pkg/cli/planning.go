@@ -46,7 +46,7 @@ const fewSteps = 100
 // unattended is for commands whose plan nobody looks at.
 func (g *guards) unattended(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.BoolVar(&g.limits.FirstRun, "first-run", false, "create many endpoints although no run of the account is known here, and none of the rows is live")
+	f.BoolVar(&g.limits.FirstRun, "first-run", false, "create many endpoints although no run of the account is known here, and few or none of the rows are live")
 	g.limits.Activations, g.limits.Modifies = fewSteps, fewSteps
 	f.Lookup("max-activations").DefValue, f.Lookup("max-modifies").DefValue = strconv.Itoa(fewSteps), strconv.Itoa(fewSteps)
 }

@@ -77,7 +77,7 @@ type work struct {
 // first: whatever happens in between, none of them is resumed.
 func (s *session) begin(w *work) (*report.Run, error) {
 	run := &report.Run{ID: newID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
-	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: w.plan.Inputs, Rows: whole(w.plan), At: run.Started}
+	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: absolute(w.plan.Inputs), Rows: whole(w.plan), At: run.Started}
 	err := s.supersede(run.ID, w.plan)
 	if err != nil {
 		return nil, err
@@ -97,6 +97,9 @@ func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run
 		outcome = &reported{outcome}
 	}
 	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: fleet.Message(run.Cut), Doubt: fleet.Message(run.Doubt), Live: s.endpoints, Reads: s.reads(), Settles: s.settles}
+	if run.Doubt != nil { // the last listing was before the calls
+		end.Live = max(end.Live, made(run.Results))
+	}
 	for i := range run.Results {
 		run.Results[i].End(end)
 	}

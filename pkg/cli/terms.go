@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
@@ -36,6 +38,7 @@ func (s *session) terms(inputs []fleet.Input, limits plan.Limits, choice *plan.C
 // earlier finds what a plan of files is compared with.
 func earlier(histories []*journal.History, inputs []fleet.Input) (e plan.Earlier) {
 	same := func(a, b fleet.Input) bool { return a.File == b.File }
+	inputs = absolute(inputs)
 	for i := len(histories) - 1; i >= 0; i-- {
 		h := histories[i]
 		end, _ := h.LastEnd()
@@ -47,6 +50,33 @@ func earlier(histories []*journal.History, inputs []fleet.Input) (e plan.Earlier
 		}
 	}
 	return e
+}
+
+// absolute names files wherever one stands.
+func absolute(inputs []fleet.Input) []fleet.Input {
+	all := slices.Clone(inputs)
+	for i := range all {
+		if path, err := filepath.Abs(all[i].File); err == nil && all[i].File != "-" {
+			all[i].File = path
+		}
+	}
+	return all
+}
+
+// made is how many endpoints there are at least because a run made them.
+func made(results []apply.Result) (n int) {
+	for i := range results {
+		for _, s := range results[i].Steps {
+			switch {
+			case s.Outcome != fleet.Done:
+			case s.Action == fleet.Create:
+				n++
+			case s.Action == fleet.Delete:
+				n--
+			}
+		}
+	}
+	return n
 }
 
 // whole is how many rows the files of a plan have, 0 when it is not for all of
