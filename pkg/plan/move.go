@@ -199,23 +199,34 @@ func circles(n int, next func(int) int) (all [][]int) {
 // which says relink.
 func (b *builder) relinks(want *fleet.Fleet) {
 	defer func() { b.bare = bareOrphans(want, b.tasks[b.rows:]) }()
-	var rows listed // also of those that are refused, and have no endpoint
+	unfit := b.namedByUnfit()
 	for i := range b.tasks[:b.rows] {
 		spec := b.tasks[i].Spec
 		if !spec.Relink || spec.ICCID == "" {
 			continue
 		}
-		if rows.names == nil {
-			rows = listedBy(want.Specs)
-			rows.iccids = nil
-		}
 		live, others := b.have.ByICCID(spec.ICCID)
-		if _, owned := b.moves.owner[live]; live == nil || len(others) > 0 || owned || rows.has(live) {
+		if _, owned := b.moves.owner[live]; live == nil || len(others) > 0 || owned || unfit.has(live) {
 			continue
 		}
 		b.moves.owner[live] = int32(len(b.tasks))
 		b.tasks = append(b.tasks, Task{Before: live, Note: fmt.Sprintf("no file lists it, and %s takes its SIM (%s:%d, relink)", fleet.Quote(b.tasks[i].Label()), fleet.Printable(spec.Origin.File), spec.Origin.Line)})
 	}
+}
+
+// namedByUnfit are the endpoints that rows name of which nobody knows what they are
+// about: nothing is taken from what they may mean. A row with an id means that one,
+// which has an owner.
+func (b *builder) namedByUnfit() listed {
+	var specs []fleet.Spec
+	for i, unfit := range b.unfit {
+		if unfit && b.tasks[i].Spec.ID == "" {
+			specs = append(specs, *b.tasks[i].Spec)
+		}
+	}
+	l := listedBy(specs)
+	l.iccids = nil
+	return l
 }
 
 // relink plans that an endpoint outside the files gives up its SIM.
