@@ -32,6 +32,7 @@ type Options struct {
 const (
 	defaultPerPage = 250
 	maxPages       = 100_000
+	maxRows        = 1_000_000
 	readings       = 3
 )
 
@@ -177,6 +178,10 @@ func (r *reading[T]) read(ctx context.Context) ([]T, error) {
 		end, err := r.take(ctx, n, p)
 		if end || err != nil {
 			return r.out, err
+		}
+		if len(r.out) > maxRows {
+			r.doubt = fmt.Sprintf("there is no end after %d rows", maxRows)
+			return nil, nil
 		}
 	}
 	r.doubt = fmt.Sprintf("there is no end after %d pages", maxPages)

@@ -202,6 +202,15 @@ func TestAnAttachedCardThatDoesNotSayToWhatLeavesDoubt(t *testing.T) {
 	}
 }
 
+// A listing that brings new rows for ever is given up before it fills the memory.
+func TestAListingWithoutEndIsGivenUp(t *testing.T) {
+	s := &shop{endless: true}
+	_, err := Fetch(t.Context(), s, Options{PerPage: 50_000})
+	if !errors.Is(err, fleet.ErrIncomplete) || s.calls != maxRows/50_000+1 {
+		t.Errorf("got %v after %d pages", err, s.calls)
+	}
+}
+
 // blink is a lister that looks empty once, or leaves one endpoint out for good.
 type blink struct {
 	shop

@@ -37,7 +37,7 @@ func ReadTokens(op Op, reply Reply) (Tokens, error) {
 		AccessToken, RefreshToken string
 		ResultCode                value
 	}
-	object := json.Unmarshal(reply.Body, &flat) == nil
+	object := checkShape(reply.Body) == nil && json.Unmarshal(reply.Body, &flat) == nil
 	if object && classOfStatus(reply.Status) == OK && flat.AccessToken != "" {
 		return Tokens{flat.AccessToken, flat.RefreshToken}, nil
 	}

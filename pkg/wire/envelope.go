@@ -26,6 +26,13 @@ var errTwice = errors.New("a field is given twice with different values")
 // names match in any letter case, the same field can come twice; that is an
 // error unless both say the same.
 func (v *value) UnmarshalJSON(data []byte) error {
+	if len(data) > mostValue {
+		return fmt.Errorf("got a value of %d bytes, want at most %d", len(data), mostValue)
+	}
+	return v.read(data)
+}
+
+func (v *value) read(data []byte) error {
 	text, err := scalar(data)
 	if err != nil {
 		return err
@@ -96,8 +103,15 @@ type envelope struct {
 
 type resultParam struct {
 	ResultCode        value `json:"resultCode"`
-	ResultDescription value `json:"resultDescription"`
+	ResultDescription prose `json:"resultDescription"`
 }
+
+// prose is a value that people read: it may be long, and is cut when it was
+// understood.
+type prose struct{ value }
+
+// UnmarshalJSON reads it whole.
+func (p *prose) UnmarshalJSON(data []byte) error { return p.read(data) }
 
 // param is what a reply to a mutating call may say of its endpoint.
 type param struct {
@@ -133,6 +147,9 @@ func parseEnvelope(body []byte) (envelope, error) {
 	var outer struct {
 		Response *envelope `json:"Response"`
 	}
+	if err := checkShape(body); err != nil {
+		return envelope{}, err
+	}
 	if err := json.Unmarshal(body, &outer); err != nil {
 		return envelope{}, err
 	}
@@ -160,6 +177,7 @@ func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
 	fault.Outer, fault.Inner = env.ResultCode.text, env.ResultParam.ResultCode.text
 	fault.Text = env.ResultParam.ResultDescription.text
 	fault.Class = classOf(fault, without(fault.Text, names), env.createdID() != "")
+	fault.Text = brief(fault.Text)
 	if fault.Class == OK {
 		return env, nil
 	}
