@@ -3,6 +3,7 @@ package platform
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,11 +24,15 @@ type Options struct {
 	TargetAccount string // the account a reseller acts as, empty for one's own
 	Dialect       wire.Dialect
 	Purse         *pace.Purse
-	Parallel      int           // calls in flight, for the connections to keep
-	CallTimeout   time.Duration // for the calls that may take 180 s; others wait at most 40 s
-	Grace         time.Duration // how long a mutation in flight may go on after the context ended
-	MaxOutage     time.Duration // no useful answer, or nothing but throttles, for longer than this: give up
-	Refusals      Refusals      // remembers refused logins between runs; nil remembers nothing
+	Parallel      int            // calls in flight, for the connections to keep
+	CallTimeout   time.Duration  // for the calls that may take 180 s; others wait at most 40 s
+	Grace         time.Duration  // how long a mutation in flight may go on after the context ended
+	MaxOutage     time.Duration  // no useful answer, or nothing but throttles, for longer than this: give up
+	Refusals      Refusals       // remembers refused logins between runs; nil remembers nothing
+	Roots         *x509.CertPool // who may vouch for the platform, as Roots makes them; nil: whom the system trusts
+	// Proxy says through which proxy a request goes; nil means as the environment
+	// has it (HTTPS_PROXY, NO_PROXY).
+	Proxy func(*http.Request) (*url.URL, error)
 	// Transport carries the requests instead of the network: an embedded
 	// simulator. It must report through httptrace when headers are written.
 	Transport http.RoundTripper
@@ -52,6 +57,7 @@ const (
 type Client struct {
 	opts    Options
 	base    *url.URL
+	proxy   *url.URL // nil: none
 	http    http.RoundTripper
 	tokens  *tokens
 	breaker *breaker
@@ -79,7 +85,10 @@ func New(opts Options) (*Client, error) {
 	}
 	c := &Client{opts: opts, base: base, http: opts.Transport}
 	if c.http == nil {
-		c.http = newTransport(base, opts.Parallel)
+		if c.proxy, err = proxyOf(base, opts.Proxy); err != nil {
+			return nil, fleet.Kind(fleet.ErrUsage, err)
+		}
+		c.http = newTransport(base, c.proxy, opts)
 	}
 	c.tokens = newTokens(c)
 	c.breaker = newBreaker(opts.MaxOutage, c.probe)

@@ -21,7 +21,8 @@ import (
 )
 
 const (
-	maxBody   = 8 << 20
+	maxBody   = 8 << 20 // of a listing
+	maxAnswer = 1 << 20 // of any other answer, of which many may come at a time
 	maxHeader = 64 << 10
 	// A connection that lay idle longer may have been closed by the other side
 	// or forgotten by a NAT.
@@ -40,9 +41,10 @@ func Loopback(u *url.URL) bool {
 }
 
 // newTransport makes the connections: HTTP/1.1 only, because HTTP/2 sends a
-// request again by itself; no compression; TLS 1.2 or later. A redirect is
-// never followed, since nothing above the transport is there to follow it.
-func newTransport(base *url.URL, parallel int) http.RoundTripper {
+// request again by itself; no compression; TLS 1.2 or later, by the roots of the
+// system and those that were given. A redirect is never followed, since nothing
+// above the transport is there to follow it.
+func newTransport(base, proxy *url.URL, opts Options) http.RoundTripper {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
 	if base.Scheme == "http" {
 		dialer.Control = onlyLoopback
@@ -50,13 +52,13 @@ func newTransport(base *url.URL, parallel int) http.RoundTripper {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  http.ProxyURL(proxy),
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.Roots},
 		TLSHandshakeTimeout:    10 * time.Second,
 		Protocols:              protocols,
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    max(parallel, 2),
+		MaxIdleConnsPerHost:    max(opts.Parallel, 2),
 		IdleConnTimeout:        maxIdle,
 		MaxResponseHeaderBytes: maxHeader,
 	}
@@ -87,7 +89,7 @@ func (c *Client) exchange(ctx context.Context, req wire.Request, token string) a
 	if err != nil {
 		return attempt{err: &wire.Fault{Op: req.Op, Class: wire.NotSent, Err: err}, began: began}
 	}
-	reply, ask, err := c.roundTrip(request)
+	reply, ask, err := c.roundTrip(request, mostOf(req.Op))
 	evidence.stop()
 	written, wrote := evidence.when()
 	if wrote {
@@ -137,15 +139,27 @@ func (c *Client) request(ctx context.Context, req wire.Request, token string) (*
 	return request, nil
 }
 
-func (c *Client) roundTrip(request *http.Request) (wire.Reply, time.Duration, error) {
+// mostOf is how many bytes the answer to an operation may have.
+func mostOf(op wire.Op) int64 {
+	if _, single := columnOf[op]; single {
+		return maxAnswer
+	}
+	return maxBody
+}
+
+func (c *Client) roundTrip(request *http.Request, most int64) (wire.Reply, time.Duration, error) {
 	response, err := c.http.RoundTrip(request)
 	if err != nil {
 		return wire.Reply{}, 0, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		err = fmt.Errorf("the answer is longer than %d bytes", maxBody)
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		// What follows is the bare connection, which no deadline ends.
+		return wire.Reply{}, 0, errors.New("the answer switches to another protocol")
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
+	if err == nil && int64(len(body)) > most {
+		err = fmt.Errorf("the answer is longer than %d bytes", most)
 	}
 	return wire.Reply{Status: response.StatusCode, Body: body}, retryAfter(response.Header), err
 }
