@@ -190,7 +190,8 @@ func classOfBare(op Op, reply Reply, names []string) Class {
 	if status := classOfStatus(reply.Status); status != OK {
 		return status
 	}
-	switch text := strings.ToLower(string(reply.Body)); {
+	const most = 64 << 10 // a message stands at the beginning
+	switch text := strings.ToLower(string(reply.Body[:min(len(reply.Body), most)])); {
 	case strings.Contains(text, timeoutMarker):
 		return TimedOut
 	case isMessage(op, text) && throttledText(without(text, names)):
