@@ -209,7 +209,7 @@ func onboard(b *testing.B, dir, file, says, rate string, simulator ...string) st
 	log := filepath.Join(dir, "log")
 	url, stop := serve(b, append(simulator, "--log", log)...)
 	cmd := exec.Command(*sftctlBinary, "apply", "--url", url, "--username", "ann", "--yes", "--rate", rate, "--reports", dir, file)
-	cmd.Env = append(os.Environ(), "SFTCTL_PASSWORD=secret", "SFTCTL_STATE_DIR="+dir)
+	cmd.Env = append(os.Environ(), "SFTCTL_PASSWORD="+canary, "SFTCTL_STATE_DIR="+dir)
 	out, err := cmd.CombinedOutput()
 	stop()
 	if err != nil || !bytes.Contains(out, []byte(says)) {

@@ -53,6 +53,9 @@ func (s *site) command(args ...string) *command {
 	c.Cmd = exec.Command("sh", append([]string{"-c", `umask 0; exec "$@"`, "sh", "sftctl"}, args...)...)
 	c.Dir, c.Env, c.Stdout, c.Stderr = s.dir, slices.Clone(s.env), &c.out, &c.err
 	c.WaitDelay = 10 * time.Second
+	s.mu.Lock()
+	s.commands = append(s.commands, c)
+	s.mu.Unlock()
 	return c.within(s.enter...)
 }
 

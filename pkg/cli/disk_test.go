@@ -298,6 +298,7 @@ func (s *site) mount(t testing.TB, kib int) (why error) {
 	}
 	pid := strconv.Itoa(world.Process.Pid)
 	s.root = "/proc/" + pid + "/root"
+	t.Cleanup(func() { s.watched(t, s.root+s.path("state")) })
 	s.enter = append(append([]string{"nsenter", "-t", pid}, enter...), "--wd="+s.dir)
 	if out, err := exec.Command(s.enter[0], append(s.enter[1:len(s.enter):len(s.enter)], "true")...).CombinedOutput(); err != nil {
 		return fmt.Errorf("the disk cannot be reached: %w %s", err, out)

@@ -27,19 +27,20 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as a person does, on the samples and against
-// simulated platforms.
+// simulated platforms. No secret may show in what it prints and leaves.
 func TestScripts(t *testing.T) {
 	samples, err := filepath.Abs("../../samples")
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
+	testscript.RunT(watched{t}, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAMPLES", samples)
 			env.Setenv("GORACE", "atexit_sleep_ms=5") // the race detector's second at each end adds up
 			env.Setenv("SFTCTL_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("HOME", env.WorkDir)
+			carry(env)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

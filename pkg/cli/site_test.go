@@ -51,6 +51,9 @@ type site struct {
 	runs   []oracle.Run
 	ids    []string // of the runs that the commands worked on, by command
 	trap   atomic.Pointer[trap]
+
+	mu       sync.Mutex
+	commands []*command // all that were made
 }
 
 // trap is what is done at a request, once.
@@ -88,6 +91,7 @@ func newSite(t testing.TB, rows, onboarded int, opts ...simulator.Option) *site 
 	opts = append([]simulator.Option{simulator.WithStock(simulator.Stock{Catalogue: simulator.BuiltInStock().Catalogue, SIMs: siteCards}),
 		simulator.WithPaging(25, 25), simulator.WithLatency(siteLatency)}, opts...)
 	s := &site{dir: t.TempDir(), sim: simulator.New(opts...)}
+	t.Cleanup(func() { s.watched(t, s.dir) })
 	s.serve(t)
 	var csv strings.Builder
 	csv.WriteString("endpointName,planId,serviceProfileId,simProductId,iccid,state\n")
@@ -105,6 +109,21 @@ func newSite(t testing.TB, rows, onboarded int, opts ...simulator.Option) *site 
 	return s
 }
 
+// watched searches what all commands printed, and what they left in a folder, for
+// secrets.
+func (s *site) watched(t testing.TB, dir string) {
+	for _, what := range leaksBelow(dir) {
+		t.Error(what)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.commands {
+		for _, what := range leaks([]byte(c.out.String() + c.err.String())) {
+			t.Errorf("%s was printed: %s", what, c)
+		}
+	}
+}
+
 func (s *site) serve(t testing.TB) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -114,7 +133,7 @@ func (s *site) serve(t testing.TB) {
 	go func() { _ = s.server.Serve(listener) }()
 	t.Cleanup(func() { _ = s.server.Close() })
 	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SFTCTL_STATE_DIR=" + s.path("state"),
-		"SFTCTL_URL=http://" + listener.Addr().String(), "SFTCTL_USERNAME=ann", "SFTCTL_PASSWORD=secret", "SFTCTL_RATE=0",
+		"SFTCTL_URL=http://" + listener.Addr().String(), "SFTCTL_USERNAME=ann", "SFTCTL_PASSWORD=" + canary, "SFTCTL_RATE=0",
 		"SFTCTL_SETTLE=" + siteWindow.String(), "SFTCTL_CALL_TIMEOUT=" + siteTimeout.String(), "SFTCTL_PARALLELISM=6",
 		"GORACE=halt_on_error=1 atexit_sleep_ms=5"}
 }
