@@ -100,9 +100,16 @@ func (s settings) apply(f *pflag.Flag) error {
 func (c *configFlags) read(env Env, cmd *cobra.Command) (settings, error) {
 	path, named := c.file, c.file != ""
 	if !named {
-		path = filepath.Join(userDir(env, "XDG_CONFIG_HOME", ".config"), "sftctl", "config.yaml")
+		dir := userDir(env, "XDG_CONFIG_HOME", ".config")
+		switch {
+		case dir == "" && c.profile == "":
+			return settings{}, nil
+		case dir == "":
+			return settings{}, fleet.Kind(fleet.ErrUsage, errors.New("no place for the configuration: HOME is not set; set it, or name a --config"))
+		}
+		path = filepath.Join(dir, "sftctl", "config.yaml")
 	}
-	data, err := os.ReadFile(path)
+	data, err := readConfig(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !named && c.profile == "":
 		return settings{}, nil
@@ -114,6 +121,24 @@ func (c *configFlags) read(env Env, cmd *cobra.Command) (settings, error) {
 		return settings{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s: %w", path, err))
 	}
 	return settings{path, values}, nil
+}
+
+// readConfig reads a file that not everybody can write: it says to which host the
+// password is sent.
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o002 != 0 {
+		err = fmt.Errorf("%s: mode is %04o, and everybody can write it: run chmod o-w on it", path, info.Mode().Perm())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(f)
 }
 
 // parseConfig reads flag names with their values, and a map of profiles of the
@@ -165,11 +190,14 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// userDir is one of the user's directories by the XDG rules.
+// userDir is one of the user's directories by the XDG rules. It is empty when
+// nobody says where they are: the working directory is nobody's home.
 func userDir(env Env, variable, below string) string {
 	if dir, ok := env.Getenv(variable); ok && filepath.IsAbs(dir) {
 		return dir
 	}
-	home, _ := env.Getenv("HOME")
-	return filepath.Join(home, below)
+	if home, _ := env.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, below)
+	}
+	return ""
 }

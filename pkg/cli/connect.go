@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +29,7 @@ import (
 // connection is which platform a command speaks to, as whom and how fast.
 type connection struct {
 	url, username, passwordFile   string
+	caFile                        string
 	targetAccount, account        string
 	dialect, stock, stateDir      string
 	simulate, loginAgain          bool
@@ -40,6 +44,7 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.StringVar(&c.url, "url", "https://sft.bics.com", "`URL` of the platform")
 	f.StringVar(&c.username, "username", "", "`NAME` to log in with; the password comes from SFTCTL_PASSWORD or --password-file")
 	f.StringVar(&c.passwordFile, "password-file", "", "`FILE` that holds the password and that only you can read")
+	f.StringVar(&c.caFile, "ca-file", "", "PEM `FILE` with authorities that may vouch for the platform, besides those of the system")
 	f.StringVar(&c.targetAccount, "target-account", "", "`ID` of the account that a reseller acts as")
 	f.StringVar(&c.account, "account", "", "`NAME` of the account (default the target account, else the user name)")
 	f.StringVar(&c.dialect, "dialect", wire.DialectNames()[0], "`NAME` of the platform's dialect: "+fleet.Alternatives(wire.DialectNames()))
@@ -99,8 +104,8 @@ func (c *connection) open(env Env) (*session, error) {
 		Refusals: refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}}
 	if c.simulate {
 		err = c.embed(dir, s, &opts)
-	} else {
-		opts.Password, err = c.password(env)
+	} else if opts.Password, err = c.password(env); err == nil {
+		opts.Roots, err = c.roots()
 	}
 	if err != nil {
 		return nil, err
@@ -110,8 +115,13 @@ func (c *connection) open(env Env) (*session, error) {
 		return nil, err
 	}
 	opts.Purse = s.purse
-	s.client, err = platform.New(opts)
-	return s, errors.Join(err, s.shortSettle())
+	if s.client, err = platform.New(opts); err != nil {
+		return nil, err
+	}
+	if proxy := s.client.Proxy(); proxy != "" {
+		say(env.Stderr, "requests go through the proxy %s", fleet.Printable(proxy))
+	}
+	return s, s.shortSettle()
 }
 
 // end is for when the last request of a command is over.
@@ -198,18 +208,50 @@ func (c *connection) password(env Env) (platform.Secret, error) {
 	if hasPassword {
 		return platform.NewSecret(text), nil
 	}
-	info, err := os.Stat(c.passwordFile)
-	if err != nil {
-		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--password-file: %w", err))
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--password-file %s: mode is %04o, want 0600: run chmod 600 on it", c.passwordFile, info.Mode().Perm()))
-	}
-	data, err := os.ReadFile(c.passwordFile)
+	data, err := readSecret(c.passwordFile)
 	if err != nil {
 		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--password-file: %w", err))
 	}
 	return platform.NewSecret(strings.TrimRight(string(data), "\r\n")), nil
+}
+
+// readSecret reads a small file that nobody but its owner can read. It looks at
+// the file that it has open: the name may stand for another one by then.
+func readSecret(path string) ([]byte, error) {
+	const most = 4 << 10
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // nor does it wait for whoever writes to a pipe
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: it is no regular file", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%s: mode is %04o, want 0600: run chmod 600 on it", path, info.Mode().Perm())
+	case info.Size() > most:
+		return nil, fmt.Errorf("%s: got %d bytes, want a password on one line", path, info.Size())
+	}
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
+// roots are who may vouch for the platform; nil is whom the system trusts.
+func (c *connection) roots() (*x509.CertPool, error) {
+	if c.caFile == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(c.caFile)
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--ca-file: %w", err))
+	}
+	pool, err := platform.Roots(data)
+	if err != nil {
+		return nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--ca-file %s: %w", c.caFile, err))
+	}
+	return pool, nil
 }
 
 // real says whether a session reaches beyond this machine.

@@ -25,9 +25,20 @@ import (
 func stateDir(env Env, flag string) (string, error) {
 	dir := flag
 	if dir == "" {
-		dir = filepath.Join(userDir(env, "XDG_STATE_HOME", filepath.Join(".local", "state")), "sftctl")
+		user := userDir(env, "XDG_STATE_HOME", filepath.Join(".local", "state"))
+		if user == "" {
+			return "", fleet.Kind(fleet.ErrUsage, errors.New("no place for the state: HOME is not set; set it, or name a --state-dir"))
+		}
+		dir = filepath.Join(user, "sftctl")
 	}
-	return dir, makeDir(dir)
+	if err := makeDir(dir); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(dir)
+	if err == nil && info.Mode().Perm()&0o002 != 0 {
+		err = fmt.Errorf("state directory %s: mode is %04o, and everybody can write into it: run chmod o-w on it", dir, info.Mode().Perm())
+	}
+	return dir, fleet.Kind(fleet.ErrIO, err)
 }
 
 func makeDir(dir string) error {
