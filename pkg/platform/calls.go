@@ -74,6 +74,7 @@ func (m *mutation) read(ctx context.Context, a attempt) Verdict {
 	reply.Started, reply.Written, reply.Duration, reply.Code = a.began, a.written, a.took, ""
 	if err == nil {
 		reply.ID, reply.Code, err = c.opts.Dialect.ReadCall(m.call, a.reply)
+		reply.Code, err = c.mask(reply.Code, a.token.text()), c.masked(err, a.token.text())
 	}
 	c.feedback(ctx, m.req.Op, a, err)
 	verdict := Judge(wire.ClassOf(err), m.req.Op)
@@ -156,6 +157,7 @@ func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 		}
 		var err error
 		page, err = c.opts.Dialect.ReadQuery(q, a.reply)
+		err = c.masked(err, token)
 		if wire.ClassOf(err) == wire.Unauthorized && (refused == 0 || a.tokenAge > freshToken && refused < mostRefused) {
 			stale, refused = token, refused+1
 			return a, errRenew

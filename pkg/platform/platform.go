@@ -125,6 +125,7 @@ func (c *Client) Login(ctx context.Context) error {
 // attempt is what came of sending one request once.
 type attempt struct {
 	reply    wire.Reply
+	token    Secret        // that was sent
 	wrote    bool          // the headers were written: the platform may have seen it
 	written  time.Time     // when they were
 	took     time.Duration // from the permit to the end of the answer

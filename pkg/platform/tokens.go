@@ -251,7 +251,7 @@ func (t *tokens) send(ctx context.Context, req wire.Request, token string) (got 
 	a = t.client.exchange(ctx, req, token)
 	if err = a.err; err == nil {
 		got, err = wire.ReadTokens(req.Op, a.reply)
-		err = t.masked(err)
+		err = t.client.masked(err, token)
 	}
 	if req.Op == wire.OpLogin && a.wrote {
 		t.count(err)
@@ -259,13 +259,23 @@ func (t *tokens) send(ctx context.Context, req wire.Request, token string) (got 
 	return got, a, err
 }
 
-// masked hides the password in what the platform said of a login.
-func (t *tokens) masked(err error) error {
+// masked hides the password, and the token of a request, in what the platform said
+// of it.
+func (c *Client) masked(err error, token string) error {
 	var f *wire.Fault
-	if secret := t.client.opts.Password.text(); errors.As(err, &f) && secret != "" {
-		f.Text = strings.ReplaceAll(f.Text, secret, masked)
+	if errors.As(err, &f) {
+		f.Text, f.Outer, f.Inner = c.mask(f.Text, token), c.mask(f.Outer, token), c.mask(f.Inner, token)
 	}
 	return err
+}
+
+func (c *Client) mask(text, token string) string {
+	for _, secret := range []string{token, c.opts.Password.text()} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, masked)
+		}
+	}
+	return text
 }
 
 func (t *tokens) keep(got wire.Tokens) {

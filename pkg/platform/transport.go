@@ -95,7 +95,7 @@ func (c *Client) exchange(ctx context.Context, req wire.Request, token string) a
 	if wrote {
 		c.sent[req.Op].Add(1)
 	}
-	a := attempt{reply: reply, wrote: wrote, written: written, retryAsk: ask, began: began, took: time.Since(began)}
+	a := attempt{reply: reply, token: NewSecret(token), wrote: wrote, written: written, retryAsk: ask, began: began, took: time.Since(began)}
 	if err != nil {
 		a.err = transportFault(req.Op, wrote, flight.Err(), err)
 	}
