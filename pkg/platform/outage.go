@@ -83,6 +83,7 @@ func (c *Client) glance(ctx context.Context, token string) error {
 	a := c.exchange(ctx, req, token)
 	if err = a.err; err == nil {
 		_, err = c.opts.Dialect.ReadQuery(q, a.reply)
+		err = c.masked(err, token)
 	}
 	c.feedback(ctx, req.Op, a, err)
 	if useful(err) {
