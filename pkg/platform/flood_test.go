@@ -38,18 +38,18 @@ func TestMain(m *testing.M) {
 // beFlooded asks a platform for a listing and makes a call to it, in a process of
 // its own: the most memory that it ever had is then known.
 func beFlooded(url, warm string) (f flooded) {
-	ask := func(url string) (listing error, reply fleet.Reply) {
+	ask := func(url string) (fleet.Reply, error) {
 		c, err := New(Options{BaseURL: url, Username: "ann", Password: NewSecret("pw"), Dialect: wire.EndpointInfo{}, Purse: pace.New(0), CallTimeout: time.Second})
 		if err != nil {
 			panic(err)
 		}
 		c.tokens.keep(wire.Tokens{Access: "a", Refresh: "r"})
-		_, listing = c.once()
-		return listing, c.Do(context.Background(), calls[wire.OpActivate], nothing)
+		_, listing := c.once()
+		return c.Do(context.Background(), calls[wire.OpActivate], nothing), listing
 	}
-	ask(warm)
+	_, _ = ask(warm)
 	before := mostMemory()
-	listing, reply := ask(url)
+	reply, listing := ask(url)
 	return flooded{wire.ClassOf(listing), wire.ClassOf(reply.Err), reply.Outcome, mostMemory() - before}
 }
 
