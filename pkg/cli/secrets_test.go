@@ -23,7 +23,8 @@ func TestCrashesTellNothing(t *testing.T) {
 	c := s.command("apply", "--yes", "fleet.csv").setenv("GODEBUG", "http2debug=2,netdns=go+2,gctrace=1").setenv("GOTRACEBACK", "all")
 	c.Args[2] = "ulimit -c unlimited; " + c.Args[2]
 	limits := make(chan string, 1)
-	s.trap.Store(&trap{at: func(n int, _ *http.Request) bool { return n == 4 }, late: false, spring: func() {
+	s.trap.Store(&trap{at: func(n int, _ *http.Request) bool { return n == 4 }, spring: func() {
+		<-c.started
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", c.Process.Pid))
 		if err != nil {
 			data = nil // no such thing on this system
