@@ -212,6 +212,8 @@ func (c *Client) persist(ctx context.Context, op wire.Op, once func() (attempt, 
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case c.opts.Once:
+			return err
 		case c.free(op, err):
 			continue
 		case Judge(wire.ClassOf(err), op) != Again, try >= c.most(op, a):

@@ -35,7 +35,7 @@ func (c *Client) token(ctx context.Context, stale string) error {
 	began := time.Now()
 	for try := 1; ; try++ {
 		err := c.tokens.ready(ctx, stale)
-		if ctx.Err() != nil || !c.tokens.had() || !errors.Is(err, fleet.ErrUnreachable) {
+		if ctx.Err() != nil || c.opts.Once || !c.tokens.had() || !errors.Is(err, fleet.ErrUnreachable) {
 			return err
 		}
 		if max(time.Since(began), c.breaker.outage()) >= c.opts.MaxOutage {

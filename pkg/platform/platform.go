@@ -33,6 +33,8 @@ type Options struct {
 	// Proxy says through which proxy a request goes; nil means as the environment
 	// has it (HTTPS_PROXY, NO_PROXY).
 	Proxy func(*http.Request) (*url.URL, error)
+	Once  bool       // a login is sent once, whatever comes of it, and never a second one
+	Watch func(Seen) // is told of each request, by several goroutines; nil is told nothing
 	// Transport carries the requests instead of the network: an embedded
 	// simulator. It must report through httptrace when headers are written.
 	Transport http.RoundTripper
@@ -107,6 +109,12 @@ func baseURL(text string) (*url.URL, error) {
 		return u, nil
 	}
 	return nil, fmt.Errorf("platform URL %s: want https (plain http only to loopback)", fleet.Quote(u.Redacted()))
+}
+
+// CheckURL reads the platform's address. The error is an ErrUsage.
+func CheckURL(text string) (*url.URL, error) {
+	u, err := baseURL(text)
+	return u, fleet.Kind(fleet.ErrUsage, err)
 }
 
 // Abilities are those of the client's dialect.

@@ -1,9 +1,14 @@
 package platform
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"strings"
 )
 
 // Secret holds a password or a token. Every way of printing it gives "***"; it
@@ -45,3 +50,30 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // MarshalText is "***", in JSON too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
+// tooShort is the length below which a secret is in too many words to be looked for.
+const tooShort = 4
+
+// Mask replaces the secret by "***" in a text from outside, also where it stands
+// there in one of the forms into which programs turn what they are given.
+func (s Secret) Mask(text string) string {
+	plain := s.text()
+	if len(plain) < tooShort {
+		return text
+	}
+	for _, form := range forms(plain) {
+		text = strings.ReplaceAll(text, form, masked)
+	}
+	return text
+}
+
+func forms(plain string) []string {
+	data := []byte(plain)
+	quoted, _ := json.Marshal(plain) // a text always marshals
+	goQuoted := fmt.Sprintf("%+q", plain)
+	return []string{
+		plain, string(quoted[1 : len(quoted)-1]), goQuoted[1 : len(goQuoted)-1], url.QueryEscape(plain), url.PathEscape(plain),
+		hex.EncodeToString(data), strings.ToUpper(hex.EncodeToString(data)),
+		base64.RawStdEncoding.EncodeToString(data), base64.RawURLEncoding.EncodeToString(data), // the padded ones begin with them
+	}
+}

@@ -147,6 +147,8 @@ func (t *tokens) renew(ctx context.Context, stale string) error {
 	case wire.ClassOf(err) != wire.LoginRefused && have.serves(stale):
 		t.postpone()
 		return nil
+	case t.client.opts.Once:
+		return err
 	}
 	return t.login(ctx)
 }
@@ -285,18 +287,26 @@ func (t *tokens) keep(got wire.Tokens) {
 	t.have = pair{access: NewSecret(got.Access), refresh: NewSecret(got.Refresh), granted: now, renewAt: now.Add(life * 8 / 10), endsAt: now.Add(life)}
 }
 
-// lifeOf reads how long a token lives from its own claims. Its end is compared
+// lifeOf is how long a token is taken to live.
+func lifeOf(token string) time.Duration {
+	if life, told := claimedLife(token); told {
+		return max(life, shortestLife)
+	}
+	return assumedLife
+}
+
+// claimedLife reads how long a token lives from its own claims. Its end is compared
 // with its beginning where it tells both, so that a wrong clock here does not
 // matter.
-func lifeOf(token string) time.Duration {
+func claimedLife(token string) (life time.Duration, told bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return assumedLife
+		return 0, false
 	}
 	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
 	var claims struct{ Exp, Iat float64 }
 	if err != nil || json.Unmarshal(data, &claims) != nil || claims.Exp <= 0 {
-		return assumedLife
+		return 0, false
 	}
 	begin := claims.Iat
 	if begin <= 0 {
@@ -304,7 +314,7 @@ func lifeOf(token string) time.Duration {
 	}
 	seconds := claims.Exp - begin
 	if seconds <= 0 || seconds > 24*3600 {
-		return assumedLife
+		return 0, false
 	}
-	return max(time.Duration(seconds*float64(time.Second)), shortestLife)
+	return time.Duration(seconds * float64(time.Second)), true
 }

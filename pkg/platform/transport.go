@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -45,16 +46,12 @@ func Loopback(u *url.URL) bool {
 // system and those that were given. A redirect is never followed, since nothing
 // above the transport is there to follow it.
 func newTransport(base, proxy *url.URL, opts Options) http.RoundTripper {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
-	if base.Scheme == "http" {
-		dialer.Control = onlyLoopback
-	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyURL(proxy),
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.Roots},
+		DialContext:            newDialer(base).DialContext,
+		TLSClientConfig:        tlsConfig(opts.Roots),
 		TLSHandshakeTimeout:    10 * time.Second,
 		Protocols:              protocols,
 		DisableCompression:     true,
@@ -62,6 +59,18 @@ func newTransport(base, proxy *url.URL, opts Options) http.RoundTripper {
 		IdleConnTimeout:        maxIdle,
 		MaxResponseHeaderBytes: maxHeader,
 	}
+}
+
+func newDialer(base *url.URL) *net.Dialer {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+	if base.Scheme == "http" {
+		dialer.Control = onlyLoopback
+	}
+	return dialer
+}
+
+func tlsConfig(roots *x509.CertPool) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 }
 
 // onlyLoopback refuses a plain connection that leaves the machine, whatever a
@@ -89,16 +98,17 @@ func (c *Client) exchange(ctx context.Context, req wire.Request, token string) a
 	if err != nil {
 		return attempt{err: &wire.Fault{Op: req.Op, Class: wire.NotSent, Err: err}, began: began}
 	}
-	reply, ask, err := c.roundTrip(request, mostOf(req.Op))
+	reply, header, err := c.roundTrip(request, mostOf(req.Op))
 	evidence.stop()
 	written, wrote := evidence.when()
 	if wrote {
 		c.sent[req.Op].Add(1)
 	}
-	a := attempt{reply: reply, token: NewSecret(token), wrote: wrote, written: written, retryAsk: ask, began: began, took: time.Since(began)}
+	a := attempt{reply: reply, token: NewSecret(token), wrote: wrote, written: written, retryAsk: retryAfter(header), began: began, took: time.Since(began)}
 	if err != nil {
 		a.err = transportFault(req.Op, wrote, flight.Err(), err)
 	}
+	c.watch(req, token, a, header)
 	return a
 }
 
@@ -147,21 +157,21 @@ func mostOf(op wire.Op) int64 {
 	return maxBody
 }
 
-func (c *Client) roundTrip(request *http.Request, most int64) (wire.Reply, time.Duration, error) {
+func (c *Client) roundTrip(request *http.Request, most int64) (wire.Reply, http.Header, error) {
 	response, err := c.http.RoundTrip(request)
 	if err != nil {
-		return wire.Reply{}, 0, err
+		return wire.Reply{}, nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		// What follows is the bare connection, which no deadline ends.
-		return wire.Reply{}, 0, errors.New("the answer switches to another protocol")
+		return wire.Reply{}, nil, errors.New("the answer switches to another protocol")
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	if err == nil && int64(len(body)) > most {
 		err = fmt.Errorf("the answer is longer than %d bytes", most)
 	}
-	return wire.Reply{Status: response.StatusCode, Body: body}, retryAfter(response.Header), err
+	return wire.Reply{Status: response.StatusCode, Body: body}, response.Header, err
 }
 
 // retryAfter reads the header, in seconds or as a date; it was never seen from

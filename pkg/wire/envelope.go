@@ -101,6 +101,20 @@ type envelope struct {
 	ResponseParam  json.RawMessage `json:"responseParam"`
 }
 
+// ResponseID is the platform's own number of an answer (documented), empty when it
+// has none.
+func ResponseID(reply Reply) string {
+	var outer struct {
+		Response struct {
+			ResponseID value `json:"responseId"`
+		} `json:"Response"`
+	}
+	if json.Unmarshal(reply.Body, &outer) != nil {
+		return ""
+	}
+	return outer.Response.ResponseID.text
+}
+
 type resultParam struct {
 	ResultCode        value `json:"resultCode"`
 	ResultDescription prose `json:"resultDescription"`
