@@ -81,15 +81,42 @@ func fromEnv(env Env, f *pflag.Flag) error {
 // settings are the values of a configuration file by flag name.
 type settings struct {
 	file   string
-	values map[string]string
+	values map[string]setting
+}
+
+// setting is a value, or for a flag that may be given several times a list.
+type setting struct {
+	texts []string
+	list  bool
+}
+
+// UnmarshalYAML reads a text, or a list of texts.
+func (s *setting) UnmarshalYAML(node *yaml.Node) error {
+	if s.list = node.Kind == yaml.SequenceNode; s.list {
+		return node.Decode(&s.texts)
+	}
+	s.texts = make([]string, 1)
+	return node.Decode(&s.texts[0])
+}
+
+// give sets a flag.
+func (s setting) give(f *pflag.Flag) error {
+	several, ok := f.Value.(pflag.SliceValue)
+	switch {
+	case s.list && ok:
+		return several.Replace(s.texts)
+	case s.list:
+		return errors.New("got a list, want one value")
+	}
+	return f.Value.Set(strings.Join(s.texts, "")) // none is what null comes to
 }
 
 func (s settings) apply(f *pflag.Flag) error {
-	text, ok := s.values[f.Name]
+	value, ok := s.values[f.Name]
 	if !ok || f.Changed {
 		return nil
 	}
-	if err := f.Value.Set(text); err != nil {
+	if err := value.give(f); err != nil {
 		return fmt.Errorf("%s: %s: %w", s.file, f.Name, err)
 	}
 	f.Changed = true
@@ -117,6 +144,9 @@ func (c *configFlags) read(env Env, cmd *cobra.Command) (settings, error) {
 		return settings{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("configuration: %w", err))
 	}
 	values, err := parseConfig(data, c.profile, cmd.Root())
+	if _, runs := values["password-command"]; runs && err == nil {
+		err = ownersAlone(path)
+	}
 	if err != nil {
 		return settings{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s: %w", path, err))
 	}
@@ -143,20 +173,21 @@ func readConfig(path string) ([]byte, error) {
 
 // parseConfig reads flag names with their values, and a map of profiles of the
 // same, whose values win.
-func parseConfig(data []byte, profile string, root *cobra.Command) (map[string]string, error) {
+func parseConfig(data []byte, profile string, root *cobra.Command) (map[string]setting, error) {
 	var file struct {
-		Profiles map[string]map[string]string `yaml:"profiles"`
-		Values   map[string]string            `yaml:",inline"`
+		Profiles map[string]map[string]setting `yaml:"profiles"`
+		Values   map[string]setting            `yaml:",inline"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	values := map[string]string{}
+	values := map[string]setting{}
 	for name, value := range file.Values {
 		values[name] = value
 	}
 	if chosen, ok := file.Profiles[profile]; ok {
+		oneWay(values, chosen)
 		for name, value := range chosen {
 			values[name] = value
 		}
@@ -167,7 +198,7 @@ func parseConfig(data []byte, profile string, root *cobra.Command) (map[string]s
 }
 
 // checkNames refuses settings that are no flag of any command.
-func checkNames(values map[string]string, root *cobra.Command) error {
+func checkNames(values map[string]setting, root *cobra.Command) error {
 	known := map[string]bool{}
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })

@@ -4,14 +4,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,8 +26,9 @@ import (
 
 // connection is which platform a command speaks to, as whom and how fast.
 type connection struct {
-	url, username, passwordFile   string
-	caFile                        string
+	url, username, caFile string
+	passwordWays
+	debug                         bool
 	targetAccount, account        string
 	dialect, stock, stateDir      string
 	simulate, loginAgain          bool
@@ -42,8 +41,8 @@ type connection struct {
 func (c *connection) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.url, "url", "https://sft.bics.com", "`URL` of the platform")
-	f.StringVar(&c.username, "username", "", "`NAME` to log in with; the password comes from SFTCTL_PASSWORD or --password-file")
-	f.StringVar(&c.passwordFile, "password-file", "", "`FILE` that holds the password and that only you can read")
+	f.StringVar(&c.username, "username", "", "`NAME` to log in with; the password comes from SFTCTL_PASSWORD or one of --password-file, --password-stdin and --password-command")
+	c.passwordWays.bind(f)
 	f.StringVar(&c.caFile, "ca-file", "", "PEM `FILE` with authorities that may vouch for the platform, besides those of the system")
 	f.StringVar(&c.targetAccount, "target-account", "", "`ID` of the account that a reseller acts as")
 	f.StringVar(&c.account, "account", "", "`NAME` of the account (default the target account, else the user name)")
@@ -51,6 +50,7 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.BoolVar(&c.simulate, "simulate", false, "work on a simulated platform inside this program, which remembers its state")
 	f.StringVar(&c.stock, "stock", "", "`FILE` with the simulated platform's SIMs and catalogue; each is a platform of its own")
 	f.StringVar(&c.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
+	f.BoolVar(&c.debug, "debug", false, "say on standard error how each request went: never what is in it")
 	f.BoolVar(&c.loginAgain, "login-again", false, "try a password again that the platform refused")
 	f.StringVar(&c.listing, "listing", "paged", "how the platform lists: paged, unpaged (it gives everything at once), or unpaged-lookups (it does so with plans, service profiles, APN groups and SIM products)")
 	f.Float64Var(&c.rate, "rate", 1.8, "calls per second; the platform allows about 2 (0: no limit)")
@@ -101,10 +101,10 @@ func (c *connection) open(env Env) (*session, error) {
 		close: func() error { return nil }, clock: journal.SystemClock, settling: c.settlingOf(), deliver: deliver}
 	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect,
 		Parallel: workers, CallTimeout: c.callTimeout, Grace: c.grace, MaxOutage: c.maxOutage,
-		Refusals: refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}}
+		Refusals: refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}, Watch: c.watcher(env)}
 	if c.simulate {
 		err = c.embed(dir, s, &opts)
-	} else if opts.Password, err = c.password(env); err == nil {
+	} else if opts.Password, err = c.password(env, c.username); err == nil {
 		opts.Roots, err = c.roots()
 	}
 	if err != nil {
@@ -188,54 +188,6 @@ func (c *connection) check() (wire.Dialect, int, error) {
 		workers = n
 	}
 	return dialect, workers, errors.Join(problems...)
-}
-
-// password reads the password from the environment or a file that nobody else
-// can read. There is no flag for it: arguments are visible to everybody.
-func (c *connection) password(env Env) (platform.Secret, error) {
-	text, ok := env.Getenv("SFTCTL_PASSWORD")
-	hasPassword := ok && text != ""
-	var missing []error
-	if c.username == "" {
-		missing = append(missing, errors.New("no user name: set SFTCTL_USERNAME or --username"))
-	}
-	if !hasPassword && c.passwordFile == "" {
-		missing = append(missing, errors.New("no password: set SFTCTL_PASSWORD, or name a --password-file"))
-	}
-	if len(missing) > 0 {
-		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, errors.Join(append(missing, errors.New("(to try things out without an account: --simulate)"))...))
-	}
-	if hasPassword {
-		return platform.NewSecret(text), nil
-	}
-	data, err := readSecret(c.passwordFile)
-	if err != nil {
-		return platform.Secret{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--password-file: %w", err))
-	}
-	return platform.NewSecret(strings.TrimRight(string(data), "\r\n")), nil
-}
-
-// readSecret reads a small file that nobody but its owner can read. It looks at
-// the file that it has open: the name may stand for another one by then.
-func readSecret(path string) ([]byte, error) {
-	const most = 4 << 10
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // nor does it wait for whoever writes to a pipe
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: it is no regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%s: mode is %04o, want 0600: run chmod 600 on it", path, info.Mode().Perm())
-	case info.Size() > most:
-		return nil, fmt.Errorf("%s: got %d bytes, want a password on one line", path, info.Size())
-	}
-	return io.ReadAll(io.LimitReader(f, most))
 }
 
 // roots are who may vouch for the platform; nil is whom the system trusts.
