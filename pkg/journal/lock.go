@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -82,6 +83,29 @@ func held(path string) string {
 	return "another run holds this account"
 }
 
+// Holder says who holds an account, and takes nothing: only where the process lives
+// that signed last is the lock tried, and then shared and for a moment, because
+// another may have its number by now. The error is an ErrIO.
+func Holder(dir string) (who string, held bool, err error) {
+	path := filepath.Join(dir, "lock")
+	var o Owner
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", false, nil
+	case err != nil:
+		return "", false, fleet.Kind(fleet.ErrIO, err)
+	case json.Unmarshal(data, &o) == nil && !lives(o):
+		return "", false, nil
+	}
+	file := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	free, err := file.TryRLock()
+	if free || err != nil {
+		return "", false, fleet.Kind(fleet.ErrIO, errors.Join(err, file.Unlock()))
+	}
+	return named(o), true, nil
+}
+
 // lives says whether a process may be there; elsewhere nobody can tell.
 func lives(o Owner) bool {
 	host, _ := os.Hostname()
@@ -105,6 +129,10 @@ func (h *History) Running() bool {
 func named(o Owner) string {
 	return fmt.Sprintf("another run holds this account: %s, process %d on %s, since %s", fleet.Printable(o.Command), o.PID, fleet.Printable(o.Host), o.Since.Format(time.RFC3339))
 }
+
+// Network names the network file system that a directory is on; it is empty where
+// locks hold.
+func Network(dir string) string { return network(dir) }
 
 // local refuses a directory on a network file system.
 func local(dir string) error {

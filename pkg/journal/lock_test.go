@@ -208,3 +208,35 @@ func TestAProcessThatIsGoneIsNotNamed(t *testing.T) {
 		}
 	}
 }
+
+// Who only asks takes nothing, and makes nothing.
+func TestTheHolderIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	want := func(held bool) {
+		t.Helper()
+		who, got, err := journal.Holder(dir)
+		if got != held || err != nil || strings.Contains(who, fmt.Sprintf("another run holds this account: apply f.csv, process %d", os.Getpid())) != held {
+			t.Errorf("got %q, %t, %v", who, got, err)
+		}
+	}
+	want(false)
+	if names, err := os.ReadDir(dir); err != nil || len(names) > 0 {
+		t.Errorf("it made %v, %v", names, err)
+	}
+	lock, err := journal.TakeLock(dir, "apply f.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(true)
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	want(false) // its process lives, and holds it no more
+	if lock, err = journal.TakeLock(dir, "apply f.csv"); err != nil {
+		t.Fatalf("whoever asked has it now: %v", err)
+	}
+	want(true)
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -39,6 +39,10 @@ func NewStore(dir string, on FS, clock Clock) (*Store, error) {
 	return s, nil
 }
 
+// Look is a Store for those who only read: it makes nothing, and wants nothing to
+// be there.
+func Look(dir string, on FS, clock Clock) *Store { return &Store{dir, on, clock} }
+
 func (s *Store) runs() string { return filepath.Join(s.dir, "runs") }
 func (s *Store) used() string { return filepath.Join(s.dir, "used") }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"time"
@@ -65,6 +66,20 @@ func OpenSlots(path string) (*Slots, error) {
 		return nil, fmt.Errorf("slot file: %w", err)
 	}
 	return &Slots{path}, nil
+}
+
+// Look reads the time before which nobody may send from a slot file, and changes
+// nothing. It is zero where there is no file yet, and where what is in it is no time.
+func Look(path string) (next time.Time, sound bool, err error) {
+	record, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return time.Time{}, true, nil
+	case err != nil:
+		return time.Time{}, false, fmt.Errorf("slot file: %w", err)
+	}
+	next = decode(record)
+	return next, len(record) == 0 || !next.IsZero(), nil
 }
 
 // take takes the next slot when its time is near, and says when that is; when

@@ -259,3 +259,33 @@ func BenchmarkTakeSlot(b *testing.B) {
 		}
 	}
 }
+
+func TestLook(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "slots")
+	if next, sound, err := Look(path); !next.IsZero() || !sound || err != nil {
+		t.Errorf("no file: got %v, %t, %v", next, sound, err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("it made a file")
+	}
+	slots, err := OpenSlots(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next, sound, err := Look(path); !next.IsZero() || !sound || err != nil {
+		t.Errorf("an empty file: got %v, %t, %v", next, sound, err)
+	}
+	at, _, err := slots.take(time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next, sound, err := Look(path); !next.Equal(at.Add(time.Second)) || !sound || err != nil {
+		t.Errorf("got %v, %t, %v, want a second after %v", next, sound, err, at)
+	}
+	if err := os.WriteFile(path, []byte("noon"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if next, sound, err := Look(path); !next.IsZero() || sound || err != nil {
+		t.Errorf("no time: got %v, %t, %v", next, sound, err)
+	}
+}

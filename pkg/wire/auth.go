@@ -57,9 +57,9 @@ func ReadTokens(op Op, reply Reply) (Tokens, error) {
 // object says that the answer was JSON.
 func classOfLogin(f *Fault, object bool) Class {
 	switch f.Inner {
-	case CodeBadTarget, codeBlocked:
+	case CodeBadTarget, CodeBlocked:
 		return LoginRefused
-	case codeBadLogin:
+	case CodeBadLogin:
 		if f.Class == TimedOut || strings.Contains(strings.ToLower(f.Text), "time out") {
 			return TimedOut // documented beside a time-out note
 		}

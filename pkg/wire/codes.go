@@ -37,15 +37,17 @@ const (
 	codeUnexpected  = "10057" // documented
 	codeUnsure      = "10239" // documented
 	codeTimeout     = "10240" // documented
-	codeBadLogin    = "10126" // documented
-	codeBlocked     = "11044" // documented
 	timeoutMarker   = "api operation has time out"
 	forbiddenMarker = "authorisation failure"
 )
 
-// CodeBadTarget says that a login named a wrong target account (documented);
-// the password may be right all the same.
-const CodeBadTarget = "10117"
+// What a refused login is refused for (documented). With a wrong target account the
+// password may be right all the same.
+const (
+	CodeBadLogin  = "10126"
+	CodeBadTarget = "10117"
+	CodeBlocked   = "11044"
+)
 
 // throttleMarkers are the texts that mean "too many calls" (the first was
 // observed, the rest are its likely wordings).

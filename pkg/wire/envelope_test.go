@@ -221,3 +221,13 @@ func FuzzReadCall(f *testing.F) {
 		}
 	})
 }
+
+func TestTheNumberOfAnAnswer(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"Response":{"resultCode":"0","responseId":"77-a"}}`: "77-a", `{"Response":{"responseId":12}}`: "12", `{"Response":{"responseId":"-"}}`: "", `{"Response":{"responseId":{}}}`: "", `<p>`: "", `{}`: "",
+	} {
+		if got := ResponseID(Reply{Body: []byte(body)}); got != want {
+			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
+	}
+}
