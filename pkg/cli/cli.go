@@ -141,7 +141,7 @@ func newRoot(env Env) *cobra.Command {
 	config.bind(root)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return config.layer(env, cmd) }
 	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newReconcile(env), newResume(env), newRetry(env), newUndo(env), newRuns(env), newDrift(env),
-		newExport(env), newGet(env), newSimulator(env), newVersion(env))
+		newExport(env), newGet(env), newDoctor(env), newSimulator(env), newVersion(env))
 	return root
 }
 

@@ -35,8 +35,12 @@ func debugLine(s platform.Seen) string {
 	if s.Class != wire.OK {
 		answer = s.Class.String()
 	}
+	sent := fmt.Sprint(s.Sent)
+	if s.Sent < 0 {
+		sent = "***"
+	}
 	parts := []string{"debug:", s.At.UTC().Format("2006-01-02T15:04:05.000Z07:00"), s.Method, target, answer,
-		fmt.Sprintf("sent=%d", s.Sent), fmt.Sprintf("received=%d", s.Received), "took=" + s.Took.Round(100*time.Microsecond).String()}
+		"sent=" + sent, fmt.Sprintf("received=%d", s.Received), "took=" + s.Took.Round(100*time.Microsecond).String()}
 	if s.ID != "" {
 		parts = append(parts, "id="+s.ID)
 	}

@@ -23,13 +23,9 @@ import (
 // stateDir is where the program keeps what must outlive a run; only its owner
 // may look in.
 func stateDir(env Env, flag string) (string, error) {
-	dir := flag
+	dir := statePath(env, flag)
 	if dir == "" {
-		user := userDir(env, "XDG_STATE_HOME", filepath.Join(".local", "state"))
-		if user == "" {
-			return "", fleet.Kind(fleet.ErrUsage, errors.New("no place for the state: HOME is not set; set it, or name a --state-dir"))
-		}
-		dir = filepath.Join(user, "sftctl")
+		return "", fleet.Kind(fleet.ErrUsage, errors.New("no place for the state: HOME is not set; set it, or name a --state-dir"))
 	}
 	if err := makeDir(dir); err != nil {
 		return "", err
@@ -39,6 +35,18 @@ func stateDir(env Env, flag string) (string, error) {
 		err = fmt.Errorf("state directory %s: mode is %04o, and everybody can write into it: run chmod o-w on it", dir, info.Mode().Perm())
 	}
 	return dir, fleet.Kind(fleet.ErrIO, err)
+}
+
+// statePath is empty when nobody says where the state may be.
+func statePath(env Env, flag string) string {
+	if flag != "" {
+		return flag
+	}
+	user := userDir(env, "XDG_STATE_HOME", filepath.Join(".local", "state"))
+	if user == "" {
+		return ""
+	}
+	return filepath.Join(user, "sftctl")
 }
 
 func makeDir(dir string) error {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -84,9 +85,9 @@ func ask(conn net.Conn, base, proxy *url.URL) error {
 	if err := request.Write(conn); err != nil {
 		return fmt.Errorf("asking the proxy: %w", err)
 	}
-	answer, err := http.ReadResponse(bufio.NewReaderSize(conn, maxHeader), request)
-	if err != nil {
-		return fmt.Errorf("the proxy did not answer as one: %w", err)
+	answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxHeader)), request)
+	if err != nil { // its text may repeat what was sent
+		return errors.New("the proxy did not answer as one")
 	}
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("the proxy answered HTTP %d", answer.StatusCode)

@@ -271,10 +271,11 @@ func (c *Client) masked(err error, token string) error {
 	return err
 }
 
+// mask hides even a secret that is too short to be looked for elsewhere.
 func (c *Client) mask(text, token string) string {
-	for _, secret := range []string{token, c.opts.Password.text()} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, masked)
+	for _, secret := range []Secret{NewSecret(token), c.opts.Password} {
+		if plain := secret.text(); plain != "" {
+			text = secret.Mask(strings.ReplaceAll(text, plain, masked))
 		}
 	}
 	return text

@@ -22,7 +22,7 @@ type Seen struct {
 	Method, Path   string
 	Query          string // values only where they are no more than numbers of pages
 	Status         int    // 0 when there was no answer
-	Sent, Received int    // bytes of the bodies
+	Sent, Received int    // bytes of the bodies; Sent is -1 where it would tell how long the password is
 	Took           time.Duration
 	ID             string    // by which the platform knows the request, if it says so
 	Clock          time.Time // of the platform, in whole seconds; zero when it does not tell
@@ -35,8 +35,12 @@ func (c *Client) watch(req wire.Request, token string, a attempt, header http.He
 		return
 	}
 	clock, _ := http.ParseTime(header.Get("Date"))
+	sent := len(req.Body)
+	if req.Op == wire.OpLogin {
+		sent = -1
+	}
 	c.opts.Watch(Seen{At: a.began, Op: req.Op, Method: req.Method, Path: req.Path, Query: harmless(req.Query), Status: a.reply.Status,
-		Sent: len(req.Body), Received: len(a.reply.Body), Took: a.took, ID: c.idOf(a.reply, token, header), Clock: clock, Class: wire.ClassOf(a.err)})
+		Sent: sent, Received: len(a.reply.Body), Took: a.took, ID: c.idOf(a.reply, token, header), Clock: clock, Class: wire.ClassOf(a.err)})
 }
 
 // harmless are the parameters of a request, without the values of those that

@@ -91,7 +91,7 @@ func TestWatch(t *testing.T) {
 		_, err := c.Ask(t.Context(), wire.EndpointInfo{}, q)
 		errs = append(errs, err)
 	}
-	if len(seen) != 4 || seen[0].Path != "/api/login" || seen[0].Sent == 0 || seen[0].ID != "" {
+	if len(seen) != 4 || seen[0].Path != "/api/login" || seen[0].Sent != -1 || seen[0].ID != "" {
 		t.Fatalf("got %+v", seen)
 	}
 	if got := seen[1]; got.Query != "iccid=…&page=2&perPage=3" || got.Status != 200 || got.ID != "r-1" || got.Clock.Second() != 20 || got.Received == 0 || got.At.IsZero() {
