@@ -139,7 +139,12 @@ func newRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fleet.Kind(fleet.ErrUsage, err) })
 	var config configFlags
 	config.bind(root)
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return config.layer(env, cmd) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := config.layer(env, cmd); err != nil {
+			return err
+		}
+		return stdinOnce(cmd, args)
+	}
 	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newReconcile(env), newResume(env), newRetry(env), newUndo(env), newRuns(env), newDrift(env),
 		newExport(env), newGet(env), newDoctor(env), newSimulator(env), newVersion(env))
 	return root

@@ -27,9 +27,13 @@ func (e *examination) paging(ctx context.Context) finding {
 		e.whole = 0
 		return passes("the account has no endpoints, so how it is cut into pages does not show")
 	}
-	if told == rows && len(e.one.Endpoints) == min(rows, 1) {
+	if told == rows {
 		e.whole = rows
-		return passes("pages are cut as asked, with totals; all is on the first page of %d", fullPage)
+		cut := "pages are cut as asked"
+		if len(e.one.Endpoints) > 1 {
+			cut = "the size of a page is ignored"
+		}
+		return passes("%s, with totals; all is on the first page of %d", cut, fullPage)
 	}
 	second, err := e.ask(ctx, e.opts.Dialect, fleet.Query{List: fleet.Endpoints, Page: 2, PerPage: fullPage})
 	if err != nil {

@@ -81,27 +81,24 @@ func (e *examination) tcp(ctx context.Context) finding {
 }
 
 func (e *examination) tls(ctx context.Context) finding {
-	switch {
-	case e.simulated:
+	if e.simulated {
 		return passes("none: the platform is simulated")
-	case e.base.Scheme == "http":
-		return join(passes("none: plain http, to this machine only"), e.conn.Close())
+	}
+	defer func() { _ = e.conn.Close() }() // nothing was sent on it
+	if e.base.Scheme == "http" {
+		return passes("none: plain http, to this machine only")
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	state, err := platform.Shake(ctx, e.conn, e.base, e.proxy, e.opts.Roots)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return join(passes("not looked at: it is inside a %s proxy", e.proxy.Scheme), e.conn.Close())
+		return passes("not looked at: it is inside a %s proxy", e.proxy.Scheme)
 	case err != nil:
 		return fails(fleet.ErrUnreachable, tlsAdvice(err), "%v", err)
 	}
-	return join(certificate(state, time.Now()), e.conn.Close())
+	return certificate(state, time.Now())
 }
-
-// join leaves a finding as it is: that a connection which nobody needs any more
-// did not close well is nobody's trouble.
-func join(f finding, _ error) finding { return f }
 
 // tlsAdvice says what to do about a connection that is not safe.
 func tlsAdvice(err error) string {

@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
@@ -54,6 +56,15 @@ func oneWay(values, profile map[string]setting) {
 			delete(values, other)
 		}
 	}
+}
+
+// stdinOnce refuses to read standard input for two things: the password would be
+// taken for rows, and shown in what is wrong with them.
+func stdinOnce(cmd *cobra.Command, args []string) error {
+	if f := cmd.Flags().Lookup("password-stdin"); f == nil || f.Value.String() != "true" || !slices.Contains(args, "-") {
+		return nil
+	}
+	return fleet.Kind(fleet.ErrUsage, errors.New("standard input is either the password (--password-stdin) or a file (-), not both"))
 }
 
 // given are the ways that somebody chose.
