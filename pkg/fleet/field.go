@@ -9,7 +9,8 @@ import (
 type Field uint16
 
 // The fields of an endpoint, by the platform's own names (documented for
-// create and modify; assumed for the rest of a GetEndpoint row).
+// create and modify; assumed for the rest of a GetEndpoint row). The roaming
+// profile is given in the collection dialect only.
 const (
 	FieldName Field = 1 << iota
 	FieldPlan
@@ -18,14 +19,15 @@ const (
 	FieldSIMProduct
 	FieldICCID
 	FieldStatus
+	FieldRoamingProfile
 )
 
 // AllFields are the fields in the order in which they are printed.
-var AllFields = [...]Field{FieldName, FieldPlan, FieldServiceProfile, FieldAPNGroup, FieldSIMProduct, FieldICCID, FieldStatus}
+var AllFields = [...]Field{FieldName, FieldPlan, FieldServiceProfile, FieldAPNGroup, FieldSIMProduct, FieldRoamingProfile, FieldICCID, FieldStatus}
 
 var fieldNames = map[Field]string{
 	FieldName: "endpointName", FieldPlan: "planId", FieldServiceProfile: "serviceProfileId",
-	FieldAPNGroup: "apnGroupId", FieldSIMProduct: "simProductId", FieldICCID: "iccid", FieldStatus: "status",
+	FieldAPNGroup: "apnGroupId", FieldSIMProduct: "simProductId", FieldRoamingProfile: "roamingProfileId", FieldICCID: "iccid", FieldStatus: "status",
 }
 
 // String returns the platform's name of the field.

@@ -33,6 +33,8 @@ type Fields struct {
 	APNGroupID       ID     `json:"apnGroupId,omitempty"`
 	SIMProductID     ID     `json:"simProductId,omitempty"`
 	ICCID            ICCID  `json:"iccid,omitempty"`
+	// RoamingProfileID is an id, or several with a pipe between (observed).
+	RoamingProfileID ID `json:"roamingProfileId,omitempty"`
 }
 
 // Get returns the value of one field as text, empty when it is not given.
@@ -50,6 +52,8 @@ func (f Fields) Get(field Field) string {
 		return string(f.SIMProductID)
 	case FieldICCID:
 		return string(f.ICCID)
+	case FieldRoamingProfile:
+		return string(f.RoamingProfileID)
 	}
 	return ""
 }
@@ -70,6 +74,8 @@ func (f *Fields) Set(field Field, value string) {
 		f.SIMProductID = ID(value)
 	case FieldICCID:
 		f.ICCID = ICCID(value)
+	case FieldRoamingProfile:
+		f.RoamingProfileID = ID(value)
 	}
 }
 
