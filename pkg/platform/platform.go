@@ -190,7 +190,7 @@ func (c *Client) enter(ctx context.Context, priority pace.Priority, stale string
 	return c.opts.Purse.Wait(ctx, priority)
 }
 
-// deadline is how long to wait for an operation.
-func (c *Client) deadline(op wire.Op) time.Duration {
-	return min(op.Deadline(), c.opts.CallTimeout)
+// deadline is how long to wait for the answer to a request.
+func (c *Client) deadline(req wire.Request) time.Duration {
+	return min(req.Deadline(), c.opts.CallTimeout)
 }

@@ -91,7 +91,7 @@ func onlyLoopback(_, address string, _ syscall.RawConn) error {
 // become an unknown one, unless the grace runs out.
 func (c *Client) exchange(ctx context.Context, req wire.Request, token string) attempt {
 	began := time.Now()
-	flight, cancel := c.flight(ctx, req.Op)
+	flight, cancel := c.flight(ctx, req)
 	defer cancel()
 	evidence := newEvidence(cancel)
 	request, err := c.request(httptrace.WithClientTrace(flight, evidence.trace()), req, token)
@@ -113,11 +113,12 @@ func (c *Client) exchange(ctx context.Context, req wire.Request, token string) a
 }
 
 // flight is the context of one exchange.
-func (c *Client) flight(ctx context.Context, op wire.Op) (context.Context, context.CancelFunc) {
+func (c *Client) flight(ctx context.Context, req wire.Request) (context.Context, context.CancelFunc) {
+	op := req.Op
 	if !op.Mutates() {
-		return context.WithTimeout(ctx, c.deadline(op))
+		return context.WithTimeout(ctx, c.deadline(req))
 	}
-	flight, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.deadline(op))
+	flight, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.deadline(req))
 	stop := context.AfterFunc(ctx, func() {
 		late := time.AfterFunc(c.opts.Grace, cancel)
 		context.AfterFunc(flight, func() { late.Stop() })

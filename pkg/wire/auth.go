@@ -41,7 +41,7 @@ func ReadTokens(op Op, reply Reply) (Tokens, error) {
 	if object && classOfStatus(reply.Status) == OK && flat.AccessToken != "" {
 		return Tokens{flat.AccessToken, flat.RefreshToken}, nil
 	}
-	env, fault := judge(op, reply)
+	env, fault := documented.judge(op, reply)
 	if fault == nil {
 		fault = &Fault{Op: op, Class: MissingData, Status: reply.Status}
 	}

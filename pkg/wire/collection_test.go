@@ -1,60 +1,23 @@
 package wire
 
 import (
-	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sftctl/pkg/fleet"
 )
 
-// collection is as much of the platform's second dialect as proves that the
-// Dialect interface carries it: one call for create, link and activate, two
-// calls for a modify of rate plan and name.
-type collection struct{ EndpointInfo }
+const sim1 = "8932042000001234562"
 
-func (collection) Abilities() fleet.Abilities {
-	return fleet.Abilities{
-		Dialect:  "collection",
-		Modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldPlan), fleet.Fieldset(fleet.FieldName, fleet.FieldAPNGroup)},
-		Creates:  fleet.Fieldset(fleet.FieldName, fleet.FieldPlan),
-		Folds:    []fleet.Action{fleet.Link, fleet.Activate},
-	}
-}
-
-func (collection) Call(call fleet.Call) (Request, error) {
-	type body map[string]any
-	wrap := func(method, path string, param body) (Request, error) {
-		data, err := json.Marshal(body{"Request": body{"endPointId": call.EndpointID, "requestParam": param}})
-		return Request{Op: actionOps[call.Action], Method: method, Path: path, Body: data}, err
-	}
-	switch {
-	case call.Action == fleet.Create:
-		data, err := json.Marshal(body{"Request": body{"requestParam": body{"name": call.Fields.Name, "planId": call.Fields.PlanID,
-			"isLinkSIM": text(call.Fields.ICCID != ""), "iccid": call.Fields.ICCID, "isDefaultActivation": text(call.Activate)}}})
-		return Request{Op: OpCreate, Method: "POST", Path: "/api/CreateEndPoint", Body: data}, err
-	case call.Action == fleet.Modify && call.Fields.PlanID != "":
-		return wrap("POST", "/api/ChangePlan", body{"planId": call.Fields.PlanID})
-	case call.Action == fleet.Modify:
-		return wrap("PATCH", "/api/endpoint", body{"name": call.Fields.Name})
-	}
-	return Request{}, nil
-}
-
-func text(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
-}
-
-var _ Dialect = collection{}
+var whole = fleet.Fields{Name: "m", PlanID: "1", APNGroupID: "PDP_12", RoamingProfileID: "1201"}
 
 func TestTheShapeCarriesTheCollectionDialect(t *testing.T) {
 	create := []fleet.Change{
 		{Action: fleet.Create, Fields: fleet.Fields{Name: "m", PlanID: "1"}},
-		{Action: fleet.Link, Fields: fleet.Fields{ICCID: "8932042000001234562"}},
+		{Action: fleet.Link, Fields: fleet.Fields{ICCID: sim1}},
 		{Action: fleet.Activate},
 	}
 	modify := []fleet.Change{{Action: fleet.Modify, Fields: fleet.Fields{Name: "n", PlanID: "2"}}}
@@ -65,12 +28,12 @@ func TestTheShapeCarriesTheCollectionDialect(t *testing.T) {
 		want    []string
 	}{
 		{"create in three calls", EndpointInfo{}, create, []string{"create 0:1", "link 1:2", "activate 2:3"}},
-		{"create in one call", collection{}, create, []string{"create 0:3"}},
-		{"create and link in one call", collection{}, create[:2], []string{"create 0:2"}},
+		{"create in one call", Collection{}, create, []string{"create 0:3"}},
+		{"create and link in one call", Collection{}, create[:2], []string{"create 0:2"}},
 		{"modify in one call", EndpointInfo{}, modify, []string{"modify 0:1"}},
-		{"modify in two calls", collection{}, modify, []string{"modify 0:1", "modify 0:1"}},
+		{"modify in two calls", Collection{}, modify, []string{"modify 0:1", "modify 0:1"}},
 		{"a step that takes no call", EndpointInfo{}, []fleet.Change{{Action: fleet.Modify}, {Action: fleet.Delete}}, []string{"delete 1:2"}},
-		{"activate does not fold without its create", collection{}, create[1:], []string{"link 0:1", "activate 1:2"}},
+		{"activate does not fold without its create", Collection{}, create[1:], []string{"link 0:1", "activate 1:2"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,20 +48,299 @@ func TestTheShapeCarriesTheCollectionDialect(t *testing.T) {
 	}
 }
 
-func TestTheFoldedCreateCarriesEverything(t *testing.T) {
-	calls := collection{}.Abilities().Calls([]fleet.Change{
-		{Action: fleet.Create, Fields: fleet.Fields{Name: "m", PlanID: "1"}},
-		{Action: fleet.Link, Fields: fleet.Fields{ICCID: "8932042000001234562"}}, {Action: fleet.Activate}})
-	req, err := collection{}.Call(calls[0])
-	want := `{"Request":{"requestParam":{"iccid":"8932042000001234562","isDefaultActivation":"true","isLinkSIM":"true","name":"m","planId":"1"}}}`
-	if err != nil || string(req.Body) != want {
-		t.Errorf("got %s, %v, want %s", req.Body, err, want)
+// collectionCalls are the requests as clients of the platform send them.
+var collectionCalls = []struct {
+	name, method, path, body string
+	call                     fleet.Call
+}{
+	{"create without a SIM", "POST", "/api/CreateEndPoint",
+		`{"Request":{"requestParam":{"name":"m","isLinkSIM":"false","isDefaultActivation":"false","roamingProfileId":"1201","apnGroupId":"PDP_12","planId":"1"}}}`,
+		fleet.Call{Action: fleet.Create, Fields: whole}},
+	{"create, link", "POST", "/api/CreateEndPoint",
+		`{"Request":{"requestParam":{"name":"m","isLinkSIM":"true","iccid":"` + sim1 + `","isDefaultActivation":"false","roamingProfileId":"1201","apnGroupId":"PDP_12","planId":"1"}}}`,
+		fleet.Call{Action: fleet.Create, Fields: linked(whole)}},
+	{"create, link, activate; several roaming profiles", "POST", "/api/CreateEndPoint",
+		`{"Request":{"requestParam":{"name":"m","isLinkSIM":"true","iccid":"` + sim1 + `","isDefaultActivation":"true","roamingProfileId":"1201|1202","apnGroupId":"PDP_12","planId":"1"}}}`,
+		fleet.Call{Action: fleet.Create, Activate: true, Fields: func() fleet.Fields { f := linked(whole); f.RoamingProfileID = "1201|1202"; return f }()}},
+	{"rate plan", "POST", "/api/ChangePlan", `{"Request":{"endPointId":"881","requestParam":{"planId":"100300"}}}`,
+		fleet.Call{Action: fleet.Modify, EndpointID: "881", Fields: fleet.Fields{PlanID: "100300"}}},
+	{"other values", "PATCH", "/api/endpoint", `{"Request":{"endPointId":"881","requestParam":{"name":"n","apnGroupId":"PDP_20","roamingProfileId":"1202"}}}`,
+		fleet.Call{Action: fleet.Modify, EndpointID: "881", Fields: fleet.Fields{Name: "n", APNGroupID: "PDP_20", RoamingProfileID: "1202"}}},
+	{"link", "POST", "/api/LinkSim", `{"Request":{"endPointId":"881","requestParam":{"iccid":"` + sim1 + `"}}}`,
+		fleet.Call{Action: fleet.Link, EndpointID: "881", Fields: fleet.Fields{ICCID: sim1}}},
+	{"delink", "POST", "/api/DeLinkSim", `{"Request":{"endPointId":"881"}}`, fleet.Call{Action: fleet.Delink, EndpointID: "881"}},
+	{"activate", "POST", "/api/EndPointActivation", `{"Request":{"endPointId":"881"}}`, fleet.Call{Action: fleet.Activate, EndpointID: "881"}},
+	{"suspend", "POST", "/api/EndPointLifeCycleChange", `{"Request":{"endPointId":"881","requestParam":{"lifeCycle":"S","reason":"1"}}}`,
+		fleet.Call{Action: fleet.Suspend, EndpointID: "881"}},
+	{"resume", "POST", "/api/EndPointLifeCycleChange", `{"Request":{"endPointId":"881","requestParam":{"lifeCycle":"A","reason":"1"}}}`,
+		fleet.Call{Action: fleet.Resume, EndpointID: "881"}},
+	{"delete", "POST", "/api/DeleteEndPoint", `{"Request":{"endPointId":"881"}}`, fleet.Call{Action: fleet.Delete, EndpointID: "881"}},
+}
+
+func linked(f fleet.Fields) fleet.Fields {
+	f.ICCID = sim1
+	return f
+}
+
+func TestCollectionCalls(t *testing.T) {
+	for _, tt := range collectionCalls {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Collection{}.Call(tt.call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Method != tt.method || got.Path != tt.path {
+				t.Errorf("got %s %s, want %s %s", got.Method, got.Path, tt.method, tt.path)
+			}
+			if diff := cmp.Diff(decoded(t, tt.body), decoded(t, string(got.Body))); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+		})
 	}
-	calls = collection{}.Abilities().Calls([]fleet.Change{{Action: fleet.Modify, Fields: fleet.Fields{Name: "n", PlanID: "2"}}})
-	for i, want := range []string{"/api/ChangePlan", "/api/endpoint"} {
-		calls[i].EndpointID = "9"
-		if req, err = (collection{}).Call(calls[i]); err != nil || req.Path != want {
-			t.Errorf("call %d: got %s, %v, want %s", i, req.Path, err, want)
+}
+
+func TestCollectionCallsThatMustNeverLeave(t *testing.T) {
+	with := func(change func(*fleet.Fields)) fleet.Fields { f := whole; change(&f); return f }
+	tests := map[string]fleet.Call{
+		"delete without id":                {Action: fleet.Delete},
+		"delete of id 0":                   {Action: fleet.Delete, EndpointID: "0"},
+		"activate without id":              {Action: fleet.Activate},
+		"link without iccid":               {Action: fleet.Link, EndpointID: "1"},
+		"modify of nothing":                {Action: fleet.Modify, EndpointID: "1"},
+		"modify across two calls":          {Action: fleet.Modify, EndpointID: "1", Fields: fleet.Fields{Name: "a", PlanID: "2"}},
+		"modify of a fixed field":          {Action: fleet.Modify, EndpointID: "1", Fields: fleet.Fields{SIMProductID: "7"}},
+		"create with an id":                {Action: fleet.Create, EndpointID: "1", Fields: whole},
+		"create without a name":            {Action: fleet.Create, Fields: with(func(f *fleet.Fields) { f.Name = "" })},
+		"create without a plan":            {Action: fleet.Create, Fields: with(func(f *fleet.Fields) { f.PlanID = "" })},
+		"create without a roaming profile": {Action: fleet.Create, Fields: with(func(f *fleet.Fields) { f.RoamingProfileID = "" })},
+		"create with a service profile":    {Action: fleet.Create, Fields: with(func(f *fleet.Fields) { f.ServiceProfileID = "SP_1" })},
+		"activation without a SIM":         {Action: fleet.Create, Activate: true, Fields: whole},
+		"no action":                        {},
+		"an action that is not known":      {Action: 99, EndpointID: "1"},
+	}
+	for name, call := range tests {
+		if req, err := (Collection{}).Call(call); err == nil {
+			t.Errorf("%s: got the request %s, want an error", name, req.Body)
 		}
 	}
+}
+
+func TestCollectionQueries(t *testing.T) {
+	tests := []struct {
+		query fleet.Query
+		want  string
+		limit time.Duration
+	}{
+		{fleet.Query{List: fleet.Endpoints}, "/api/GetEndpoints?", ShortDeadline},
+		{fleet.Query{List: fleet.Endpoints, Page: 2, PerPage: 250}, "/api/GetEndpoints?page=2&perPage=250", ShortDeadline},
+		{fleet.Query{List: fleet.Endpoints, ID: "88 1"}, "/api/GetEndPointProfile?endPointId=88+1", LongDeadline},
+		{fleet.Query{List: fleet.SIMs, Page: 1, PerPage: 1}, "/api/fetchSIM?page=1&perPage=1", ShortDeadline},
+		{fleet.Query{List: fleet.SIMs, ICCID: sim1}, "/api/fetchSIM?iccid=" + sim1, ShortDeadline},
+		{fleet.Query{List: fleet.RatePlans}, "/api/QueryRatePlan?", ShortDeadline},
+		{fleet.Query{List: fleet.ServiceProfiles}, "/api/GetServiceProfile?", ShortDeadline},
+		{fleet.Query{List: fleet.APNGroups}, "/api/GetAPNGroup?", ShortDeadline},
+		{fleet.Query{List: fleet.SIMProducts}, "/api/GetSIMProduct?", ShortDeadline},
+	}
+	for _, tt := range tests {
+		req, err := Collection{}.Query(tt.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := req.Path + "?" + req.Query.Encode(); got != tt.want || req.Method != "GET" || req.Body != nil || req.Deadline() != tt.limit {
+			t.Errorf("got %s %s within %s, want GET %s within %s", req.Method, got, req.Deadline(), tt.want, tt.limit)
+		}
+	}
+	if _, err := (Collection{}).Query(fleet.Query{List: 99}); err == nil {
+		t.Error("got a query for an unknown listing, want an error")
+	}
+}
+
+// The answers as clients of the platform read them: the id in one of three
+// places or in none, codes as texts or numbers, no-ops under an outer 1.
+func TestCollectionReadCall(t *testing.T) {
+	envelope := func(outer, inner, more string) string {
+		return `{"Response":{"resultCode":"` + outer + `","resultParam":{"resultCode":"` + inner + `"}` + more + `}}`
+	}
+	tests := []struct {
+		name   string
+		action fleet.Action
+		body   string
+		id     fleet.ID
+		want   Class
+	}{
+		{"id under Response", fleet.Create, envelope("0", "0", `,"endPointId":"881"`), "881", OK},
+		{"id as a number", fleet.Create, envelope("0", "0", `,"endPointId":881`), "881", OK},
+		{"id under responseParam", fleet.Create, envelope("0", "0", `,"responseParam":{"endPointId":"881"}`), "881", OK},
+		{"id in the first row", fleet.Create, envelope("0", "0", `,"responseParam":{"rows":[{"endPointId":881},{"endPointId":"5"}]}`), "881", OK},
+		{"ids that differ", fleet.Create, envelope("0", "0", `,"endPointId":"880","responseParam":{"rows":[{"endPointId":881}]}`), "", WrongEcho},
+		{"no id", fleet.Create, envelope("0", "0", ""), "", MissingData},
+		{"no id, rows of another kind", fleet.Create, envelope("0", "0", `,"responseParam":{"rows":["881"]}`), "", MissingData},
+		{"no id, dashes", fleet.Create, envelope("0", "0", `,"endPointId":"-","responseParam":{"rows":[]}`), "", MissingData},
+		{"created, beside a text of rates", fleet.Create, `{"Response":{"resultCode":"0","resultParam":{"resultDescription":"rate limit 4"},"responseParam":{"rows":[{"endPointId":"9"}]}}}`, "9", OK},
+		{"too fast", fleet.Create, `{"Response":{"resultCode":"1","resultParam":{"resultDescription":"API rate limit exceeded"}}}`, "", Throttled},
+		{"rate plan changed", fleet.Modify, envelope("0", "7001", ""), "881", OK},
+		{"rate plan changed, outer 1", fleet.Modify, envelope("1", "7001", ""), "881", OK},
+		{"patched", fleet.Modify, envelope("0", "0", ""), "881", OK},
+		{"a failure that nobody explained", fleet.Modify, envelope("1", "7002", ""), "", Mystery},
+		{"linked", fleet.Link, envelope("0", "0", ""), "881", OK},
+		{"delinked", fleet.Delink, envelope("0", "6413", ""), "881", OK},
+		{"delinked before", fleet.Delink, envelope("1", "6420", ""), "", NoOp},
+		{"activated", fleet.Activate, envelope("0", "5014", ""), "881", OK},
+		{"active before", fleet.Activate, envelope("1", "2507", ""), "", NoOp},
+		{"nothing to activate", fleet.Activate, envelope("1", "6420", ""), "", Refused},
+		{"suspended", fleet.Suspend, envelope("0", "5017", `,"responseParam":{"currentStatus":"Suspended","previousStatus":"Active"}`), "881", OK},
+		{"suspended, the other code", fleet.Suspend, envelope("0", "9003", ""), "881", OK},
+		{"suspended before", fleet.Suspend, envelope("1", "1254", ""), "", NoOp},
+		{"deleted", fleet.Delete, envelope("0", "10159", ""), "881", OK},
+		{"about another endpoint", fleet.Delete, envelope("0", "10159", `,"endPointId":"882"`), "", WrongEcho},
+		{"token", fleet.Delete, envelope("1", "401", ""), "", Unauthorized},
+		{"token as a number", fleet.Delete, `{"Response":{"resultCode":1,"resultParam":{"resultCode":401}}}`, "", Unauthorized},
+		{"unclear", fleet.Create, envelope("1", "10239", ""), "", Unsure},
+		{"late", fleet.Create, envelope("1", "10240", ""), "", TimedOut},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := fleet.Call{Action: tt.action, EndpointID: "881", Name: "m"}
+			if tt.action == fleet.Create {
+				call.EndpointID = ""
+			}
+			id, _, err := Collection{}.ReadCall(call, Reply{200, []byte(tt.body)})
+			if got := ClassOf(err); got != tt.want || id != tt.id {
+				t.Errorf("got id %q, %s (%v), want %q, %s", id, got, err, tt.id, tt.want)
+			}
+		})
+	}
+}
+
+func TestThePlanChangeCodeIsTheCollectionsAlone(t *testing.T) {
+	call := fleet.Call{Action: fleet.Modify, EndpointID: "1"}
+	if _, _, err := (EndpointInfo{}).ReadCall(call, Reply{200, []byte(envelopeOf("1", "7001", ""))}); ClassOf(err) != Mystery {
+		t.Errorf("got %s, want %s", ClassOf(err), Mystery)
+	}
+}
+
+func TestCollectionReadEndpoints(t *testing.T) {
+	body := `{"Response":{"resultCode":"0","totalNoOfPages":"2","resultParam":{"resultCode":"0"},"responseParam":{"rows":[
+	 {"endPointId":881,"name":"m","planId":100234,"apnGroupId":"PDP_12","roamingProfileId":"1201|1202","status":"Active","iccid":"` + sim1 + `"},
+	 {"endPointId":"882","name":"n","iccid":"-","roamingProfileId":1201}]}}}`
+	got, err := Collection{}.ReadQuery(fleet.Query{List: fleet.Endpoints, Page: 1}, Reply{200, []byte(body)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fleet.Page{Pages: 2, Total: -1, Endpoints: []fleet.Endpoint{
+		{ID: "881", Status: fleet.StatusActive, Fields: fleet.Fields{Name: "m", PlanID: "100234", APNGroupID: "PDP_12", RoamingProfileID: "1201|1202", ICCID: sim1},
+			Reported: fleet.Fieldset(fleet.FieldName, fleet.FieldPlan, fleet.FieldAPNGroup, fleet.FieldRoamingProfile, fleet.FieldICCID, fleet.FieldStatus)},
+		{ID: "882", Fields: fleet.Fields{Name: "n", RoamingProfileID: "1201"}, Reported: fleet.Fieldset(fleet.FieldName, fleet.FieldICCID, fleet.FieldRoamingProfile)},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestReadProfile(t *testing.T) {
+	const base = `"basicInfo":{"iccid":"` + sim1 + `","name":"m","msisdn":"-","imsi":"206010000000001","imeiLockStatus":"-"}`
+	seen := fleet.Fieldset(fleet.FieldName, fleet.FieldICCID)
+	tests := []struct {
+		name, more string
+		want       fleet.Endpoint
+		class      Class
+	}{
+		{"as observed", `,"info":{` + base + `,"promotionalPlans":{"plan":[{"uniqueId":"1","planId":"5"}]},"benefitInfo":{"benefit":[]}}`,
+			fleet.Endpoint{ID: "881", Fields: fleet.Fields{Name: "m", ICCID: sim1}, Reported: seen}, OK},
+		{"with its id and status", `,"info":{"basicInfo":{"endPointId":881,"name":"m","iccid":"-","endPointStatus":"Hold"}}`,
+			fleet.Endpoint{ID: "881", Fields: fleet.Fields{Name: "m"}, Status: fleet.StatusHold, Reported: seen | fleet.Fieldset(fleet.FieldStatus)}, OK},
+		{"of another endpoint", `,"info":{"basicInfo":{"endPointId":"882","name":"m"}}`, fleet.Endpoint{}, WrongEcho},
+		{"no info", ``, fleet.Endpoint{}, MissingData},
+		{"null info", `,"info":null`, fleet.Endpoint{}, MissingData},
+		{"no basicInfo", `,"info":{"benefitInfo":{}}`, fleet.Endpoint{}, MissingData},
+		{"an empty basicInfo", `,"info":{"basicInfo":{}}`, fleet.Endpoint{}, MissingData},
+		{"info of another kind", `,"info":[]`, fleet.Endpoint{}, BadReply},
+		{"a list where a text is wanted", `,"info":{"basicInfo":{"name":["m"]}}`, fleet.Endpoint{}, BadReply},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			body := `{"Response":{"resultCode":"0","resultParam":{"resultCode":"0"}` + tt.more + `}}`
+			got, err := Collection{}.ReadQuery(fleet.Query{List: fleet.Endpoints, ID: "881"}, Reply{200, []byte(body)})
+			if ClassOf(err) != tt.class {
+				t.Fatalf("got %s (%v), want %s", ClassOf(err), err, tt.class)
+			}
+			var want []fleet.Endpoint
+			if tt.class == OK {
+				want = []fleet.Endpoint{tt.want}
+			}
+			if diff := cmp.Diff(want, got.Endpoints); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, body := range []string{envelopeOf("1", "1359", ""), envelopeOf("1", "99404", "")} {
+		if got, err := (Collection{}).ReadQuery(fleet.Query{List: fleet.Endpoints, ID: "881"}, Reply{200, []byte(body)}); err != nil || len(got.Endpoints) > 0 {
+			t.Errorf("got %v, %v, want no endpoint", got, err)
+		}
+	}
+}
+
+func TestDialectsByName(t *testing.T) {
+	if diff := cmp.Diff([]string{"endpointinfo", "collection"}, DialectNames()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, name := range DialectNames() {
+		if d, ok := DialectByName(name); !ok || d.Abilities().Dialect != name {
+			t.Errorf("%s: got %v, %t", name, d, ok)
+		}
+	}
+}
+
+// FuzzCollection: no reply makes the reader panic, none that lacks an id is a
+// created endpoint, and no page names an endpoint that was not asked for.
+func FuzzCollection(f *testing.F) {
+	f.Add(200, `{"Response":{"resultCode":"0","responseParam":{"rows":[{"endPointId":881}]}}}`)
+	f.Add(200, `{"Response":{"resultCode":"0","info":{"basicInfo":{"name":"m","iccid":"-"}}}}`)
+	f.Add(200, envelopeOf("1", "2507", "already"))
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		reply := Reply{status, []byte(body)}
+		for _, action := range fleet.Actions {
+			call := fleet.Call{Action: action, EndpointID: "881", Name: "n"}
+			if action == fleet.Create {
+				call.EndpointID = ""
+			}
+			id, _, err := Collection{}.ReadCall(call, reply)
+			if err == nil && (id == "" || id == "0" || status < 200 || status > 299) {
+				t.Errorf("%s: success with id %q under status %d", action, id, status)
+			}
+		}
+		for list := fleet.Endpoints; list <= fleet.SIMProducts; list++ {
+			for _, id := range []fleet.ID{"", "881"} {
+				page, err := Collection{}.ReadQuery(fleet.Query{List: list, ID: id}, reply)
+				for _, e := range page.Endpoints {
+					if err != nil || e.ID == "" || e.ID == "0" || id != "" && e.ID != id {
+						t.Errorf("endpoint %+v beside error %v", e, err)
+					}
+				}
+			}
+		}
+	})
+}
+
+// FuzzCollectionCall: what is built is one JSON object, and never lacks the id
+// that it is about.
+func FuzzCollectionCall(f *testing.F) {
+	f.Add("m", "1", "881", sim1)
+	f.Fuzz(func(t *testing.T, name, plan, id, iccid string) {
+		for _, action := range fleet.Actions {
+			fields := whole
+			fields.Name, fields.PlanID, fields.ICCID = name, fleet.ID(plan), fleet.ICCID(iccid)
+			if action == fleet.Modify {
+				fields = fleet.Fields{PlanID: fleet.ID(plan)}
+			}
+			req, err := Collection{}.Call(fleet.Call{Action: action, EndpointID: fleet.ID(id), Fields: fields})
+			if err != nil {
+				continue
+			}
+			decoded(t, string(req.Body))
+			if has := strings.Contains(string(req.Body), `"endPointId"`); has == (action == fleet.Create) {
+				t.Errorf("%s: got %s", action, req.Body)
+			}
+		}
+	})
 }

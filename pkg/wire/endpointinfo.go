@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"sftctl/pkg/fleet"
@@ -125,8 +126,12 @@ func modifyInfo(info endpointInfo, f fleet.Fields) (endpointInfo, error) {
 // ReadCall reads the answer to a mutating call. The success of a create rests
 // on the id that it gives, that of the others on the codes.
 func (EndpointInfo) ReadCall(call fleet.Call, reply Reply) (fleet.ID, string, error) {
+	return documented.readCall(call, reply)
+}
+
+func (r reading) readCall(call fleet.Call, reply Reply) (fleet.ID, string, error) {
 	op := actionOps[call.Action]
-	env, fault := judge(op, reply, call.Name, call.Fields.Name)
+	env, fault := r.judge(op, reply, call.Name, call.Fields.Name)
 	code := env.ResultParam.ResultCode.text
 	if code == "" {
 		code = env.ResultCode.text
@@ -134,7 +139,7 @@ func (EndpointInfo) ReadCall(call fleet.Call, reply Reply) (fleet.ID, string, er
 	if fault != nil {
 		return "", fault.Code(), fault
 	}
-	id, fault := echo(env, call)
+	id, fault := r.echo(env, call)
 	if fault != nil {
 		fault.Op, fault.Status = op, reply.Status
 		fault.Outer, fault.Inner = env.ResultCode.text, env.ResultParam.ResultCode.text
@@ -145,15 +150,15 @@ func (EndpointInfo) ReadCall(call fleet.Call, reply Reply) (fleet.ID, string, er
 
 // echo reads the id and name in an answer, in every place where the platform
 // puts them, and checks them against the call.
-func echo(env envelope, call fleet.Call) (fleet.ID, *Fault) {
-	param, err := env.param()
+func (r reading) echo(env envelope, call fleet.Call) (fleet.ID, *Fault) {
+	ids, err := r.ids(actionOps[call.Action], env)
 	if err != nil {
 		return "", &Fault{Class: BadReply, Err: err}
 	}
-	outer, inner, id := env.EndpointID.id(), param.EndpointID.id(), env.createdID()
-	name := first(env.EndpointName, param.EndpointName).text
+	param, _ := env.param() // it was read just now
+	id, name := firstID(ids), first(env.EndpointName, param.EndpointName).text
 	switch {
-	case outer != "" && inner != "" && outer != inner,
+	case slices.ContainsFunc(ids, func(other fleet.ID) bool { return other != "" && other != id }),
 		call.EndpointID != "" && id != "" && id != call.EndpointID,
 		name != "" && call.Name != "" && !sameName(name, call):
 		return "", &Fault{Class: WrongEcho, Text: fmt.Sprintf("id %q, name %q", id, name)}
@@ -183,10 +188,17 @@ func (EndpointInfo) Query(q fleet.Query) (Request, error) {
 	if !ok {
 		return Request{}, fmt.Errorf("no query for %s", q.List)
 	}
-	query := url.Values{}
+	query := filter(q)
 	if q.ID != "" {
 		query.Set("endpointId", string(q.ID))
 	}
+	route := endpointInfoPaths[op]
+	return Request{Op: op, Method: route.method, Path: route.path, Query: query}, nil
+}
+
+// filter is the part of a query that both dialects spell alike.
+func filter(q fleet.Query) url.Values {
+	query := url.Values{}
 	if q.ICCID != "" {
 		query.Set("iccid", string(q.ICCID))
 	}
@@ -194,6 +206,5 @@ func (EndpointInfo) Query(q fleet.Query) (Request, error) {
 		query.Set("page", strconv.Itoa(q.Page))
 		query.Set("perPage", strconv.Itoa(q.PerPage))
 	}
-	route := endpointInfoPaths[op]
-	return Request{Op: op, Method: route.method, Path: route.path, Query: query}, nil
+	return query
 }

@@ -99,6 +99,7 @@ type envelope struct {
 	TotalNoOfPages value           `json:"totalNoOfPages"`
 	ResultParam    resultParam     `json:"resultParam"`
 	ResponseParam  json.RawMessage `json:"responseParam"`
+	Info           json.RawMessage `json:"info"` // of a profile (observed)
 }
 
 // ResponseID is the platform's own number of an answer (documented), empty when it
@@ -145,16 +146,15 @@ func (e envelope) param() (param, error) {
 	return p, nil
 }
 
-// createdID is the endpoint's id in either place where the platform puts it.
-func (e envelope) createdID() fleet.ID {
-	if id := e.EndpointID.id(); id != "" {
-		return id
-	}
+// ids are the endpoint's id in either place where the platform puts it; what is
+// missing is empty.
+func (e envelope) ids() ([]fleet.ID, error) {
+	outer := e.EndpointID.id()
 	p, err := e.param()
 	if err != nil {
-		return ""
+		return []fleet.ID{outer}, err
 	}
-	return p.EndpointID.id()
+	return []fleet.ID{outer, p.EndpointID.id()}, nil
 }
 
 func parseEnvelope(body []byte) (envelope, error) {
@@ -173,12 +173,36 @@ func parseEnvelope(body []byte) (envelope, error) {
 	return *outer.Response, nil
 }
 
+// reading is how the answers of one dialect are read.
+type reading struct {
+	codes map[Op]codeTable
+	ids   func(Op, envelope) ([]fleet.ID, error) // the ids of the endpoint that an answer names
+}
+
+// documented reads the answers of the endpointInfo dialect.
+var documented = reading{codes, func(_ Op, e envelope) ([]fleet.ID, error) { return e.ids() }}
+
+// named says whether an answer names an endpoint at all.
+func (r reading) named(op Op, env envelope) bool {
+	ids, _ := r.ids(op, env) // what cannot be read names nothing
+	return firstID(ids) != ""
+}
+
+func firstID(ids []fleet.ID) fleet.ID {
+	for _, id := range ids {
+		if id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
 // judge reads the envelope of a reply and says what it means, in the order
 // that agrees with every client seen: markers first, then the operation's own
 // inner codes, then the outer code, then failure. The names are those of the
 // call's endpoint: a text that repeats them must not be taken for a marker.
 // The fault is nil only for success.
-func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
+func (r reading) judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
 	fault := &Fault{Op: op, Status: reply.Status}
 	env, err := parseEnvelope(reply.Body)
 	if err != nil {
@@ -190,7 +214,7 @@ func judge(op Op, reply Reply, names ...string) (envelope, *Fault) {
 	}
 	fault.Outer, fault.Inner = env.ResultCode.text, env.ResultParam.ResultCode.text
 	fault.Text = env.ResultParam.ResultDescription.text
-	fault.Class = classOf(fault, without(fault.Text, names), env.createdID() != "")
+	fault.Class = classOf(fault, r.codes[op], without(fault.Text, names), r.named(op, env))
 	fault.Text = brief(fault.Text)
 	if fault.Class == OK {
 		return env, nil
@@ -245,8 +269,7 @@ func classOfStatus(status int) Class {
 
 // classOf is the class of an envelope by its text in small letters; created
 // says whether it gives an id.
-func classOf(f *Fault, lower string, created bool) Class {
-	table := codes[f.Op]
+func classOf(f *Fault, table codeTable, lower string, created bool) Class {
 	succeeds := slices.Contains(table.success, f.Inner)
 	switch status := classOfStatus(f.Status); {
 	case status == Unauthorized || f.Outer == codeToken || f.Inner == codeToken && f.Outer != codeOK:

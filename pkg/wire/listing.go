@@ -21,8 +21,14 @@ type payload struct {
 
 // ReadQuery reads a page of a listing.
 func (EndpointInfo) ReadQuery(q fleet.Query, reply Reply) (fleet.Page, error) {
+	return documented.readQuery(q, reply, func(env envelope) (fleet.Page, error) { return readPage(q, env, readEndpoint) })
+}
+
+// readQuery judges the answer to a query, and leaves what it carries to a
+// function.
+func (r reading) readQuery(q fleet.Query, reply Reply, carried func(envelope) (fleet.Page, error)) (fleet.Page, error) {
 	op := listOps[q.List]
-	env, fault := judge(op, reply)
+	env, fault := r.judge(op, reply)
 	switch {
 	case fault == nil:
 	case fault.Class == NoData, fault.Class == NotFound && (q.ID != "" || q.ICCID != ""):
@@ -30,7 +36,7 @@ func (EndpointInfo) ReadQuery(q fleet.Query, reply Reply) (fleet.Page, error) {
 	default:
 		return fleet.Page{}, fault
 	}
-	page, err := readPage(q, env)
+	page, err := carried(env)
 	if err == nil {
 		return page, nil
 	}
@@ -49,7 +55,11 @@ func badReply(format string, args ...any) error {
 	return &Fault{Class: BadReply, Text: fmt.Sprintf(format, args...)}
 }
 
-func readPage(q fleet.Query, env envelope) (fleet.Page, error) {
+// rowReader adds an endpoint's row to a page; asked is the id that was asked
+// for, if any.
+type rowReader func(row []byte, asked fleet.ID, page *fleet.Page) error
+
+func readPage(q fleet.Query, env envelope, endpoint rowReader) (fleet.Page, error) {
 	page := fleet.Page{Total: -1}
 	var data payload
 	if len(env.ResponseParam) == 0 {
@@ -68,7 +78,7 @@ func readPage(q fleet.Query, env envelope) (fleet.Page, error) {
 	if page.Total, err = count(data.TotalCount, "totalCount", -1); err != nil {
 		return page, err
 	}
-	return page, readRows(q, rows, &page)
+	return page, readRows(q, rows, endpoint, &page)
 }
 
 func (p payload) rows() ([]json.RawMessage, error) {
@@ -96,12 +106,12 @@ func count(v value, name string, none int) (int, error) {
 	return n, nil
 }
 
-func readRows(q fleet.Query, rows []json.RawMessage, page *fleet.Page) error {
+func readRows(q fleet.Query, rows []json.RawMessage, endpoint rowReader, page *fleet.Page) error {
 	for i, row := range rows {
 		var err error
 		switch q.List {
 		case fleet.Endpoints:
-			err = readEndpoint(row, q.ID, page)
+			err = endpoint(row, q.ID, page)
 		case fleet.SIMs:
 			err = readSIM(row, q.ICCID, page)
 		default:
@@ -142,13 +152,27 @@ func readEndpoint(data []byte, asked fleet.ID, page *fleet.Page) error {
 	if err := json.Unmarshal(data, &row); err != nil {
 		return err
 	}
-	e := fleet.Endpoint{ID: row.EndpointID.id()}
-	if e.ID == "" {
+	e := row.endpoint()
+	if err := checkID(e.ID, asked); err != nil {
+		return err
+	}
+	page.Endpoints = append(page.Endpoints, e)
+	return nil
+}
+
+// checkID says whether a row has an id, and the one that was asked for.
+func checkID(id, asked fleet.ID) error {
+	switch {
+	case id == "":
 		return badReply("no endpointId")
+	case asked != "" && id != asked:
+		return &Fault{Class: WrongEcho, Text: fmt.Sprintf("asked for endpoint %q, got %q", asked, id)}
 	}
-	if asked != "" && e.ID != asked {
-		return &Fault{Class: WrongEcho, Text: fmt.Sprintf("asked for endpoint %q, got %q", asked, e.ID)}
-	}
+	return nil
+}
+
+func (row endpointRow) endpoint() fleet.Endpoint {
+	e := fleet.Endpoint{ID: row.EndpointID.id()}
 	take := func(field fleet.Field, v value) string {
 		if v.given {
 			e.Reported |= fleet.FieldSet(field)
@@ -162,8 +186,7 @@ func readEndpoint(data []byte, asked fleet.ID, page *fleet.Page) error {
 	e.SIMProductID = fleet.ID(take(fleet.FieldSIMProduct, row.SIMProductID))
 	e.ICCID = fleet.ICCID(take(fleet.FieldICCID, row.ICCID))
 	e.Status = fleet.ParseStatus(take(fleet.FieldStatus, first(row.Status, row.EndPointStatus, row.LifeCycleStatus)))
-	page.Endpoints = append(page.Endpoints, e)
-	return nil
+	return e
 }
 
 // simRow is a fetchSIM row (observed). The activation code in it is a secret

@@ -97,6 +97,15 @@ type Request struct {
 	Path   string // below the base URL, with a leading slash
 	Query  url.Values
 	Body   []byte // nil for a call without one
+	Slow   bool   // the platform may take 180 s, whatever the operation says
+}
+
+// Deadline is how long a client waits for the answer.
+func (r Request) Deadline() time.Duration {
+	if r.Slow {
+		return LongDeadline
+	}
+	return r.Op.Deadline()
 }
 
 // Reply is an answer in the form that travelled.
@@ -129,6 +138,7 @@ var dialects = []struct {
 	dialect Dialect
 }{
 	{"endpointinfo", EndpointInfo{}},
+	{"collection", Collection{}},
 }
 
 // DialectNames lists the dialects that DialectByName knows.
