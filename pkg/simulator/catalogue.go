@@ -12,18 +12,22 @@ type Catalogue struct {
 	ServiceProfiles []fleet.Entry `json:"serviceProfiles"`
 	APNGroups       []fleet.Entry `json:"apnGroups"`
 	SIMProducts     []fleet.Entry `json:"simProducts"`
+	// RoamingProfiles are asked for by the collection only; without any, every
+	// id is taken.
+	RoamingProfiles []fleet.Entry `json:"roamingProfiles,omitempty"`
 }
 
 // catalogueKind is how one of the catalogues is asked for and written.
 type catalogueKind struct{ filter, id, name string }
 
-// The look-ups (documented for plans and service profiles, assumed for the
-// other two).
+// The look-ups (documented for plans, service profiles and roaming profiles,
+// assumed for the other two).
 var kinds = map[wire.Op]catalogueKind{
 	wire.OpRatePlans:       {"planId", "planId", "planName"},
 	wire.OpServiceProfiles: {"serviceProfileId", "profileId", "profileName"},
 	wire.OpAPNGroups:       {"apnGroupId", "apnGroupId", "apnGroupName"},
 	wire.OpSIMProducts:     {"simProductId", "simProductId", "simProductName"},
+	wire.OpRoamingProfiles: {"roamingProfileId", "roamingProfileId", "roamingProfileName"},
 }
 
 func (c *Catalogue) entries(op wire.Op) []fleet.Entry {
@@ -34,6 +38,8 @@ func (c *Catalogue) entries(op wire.Op) []fleet.Entry {
 		return c.ServiceProfiles
 	case wire.OpAPNGroups:
 		return c.APNGroups
+	case wire.OpRoamingProfiles:
+		return c.RoamingProfiles
 	}
 	return c.SIMProducts
 }

@@ -180,7 +180,7 @@ func says(code, text string) func(*Simulator, *call, reply) answer {
 // inEnvelope is render for a reply that must come in an envelope whatever the
 // settings say.
 func (s *Simulator) inEnvelope(c *call, r reply) answer {
-	return answer{status: http.StatusOK, kind: kindJSON, outer: r.outer, inner: r.inner, body: s.envelope(nil, r)}
+	return answer{status: http.StatusOK, kind: kindJSON, outer: r.outer, inner: r.inner, body: s.envelope(nil, c.route.speech, r)}
 }
 
 // timeout is the platform's notice that it no longer waits; its text depends
@@ -227,7 +227,7 @@ func withoutID(s *Simulator, c *call, r reply) answer {
 }
 
 func withoutParam(s *Simulator, c *call, r reply) answer {
-	r.bare, r.top = true, false
+	r.bare, r.top, r.profile = true, false, nil
 	return s.render(c, r)
 }
 
@@ -237,6 +237,13 @@ func wrongID(s *Simulator, c *call, r reply) answer {
 		other := *r.list.endpoints[0]
 		other.ID = s.otherThan(other.ID)
 		r.list.endpoints = []*endpoint{&other}
+	}
+	if r.profile != nil {
+		other := *r.profile
+		if other.ID = s.otherThan(other.ID); s.live.endpoints[other.ID] != nil {
+			other = *s.live.endpoints[other.ID]
+		}
+		r.profile = &other
 	}
 	if r.echo != "" {
 		r.echo = s.otherThan(r.echo)

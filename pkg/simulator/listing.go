@@ -99,6 +99,9 @@ func got(l *listing) reply { return reply{outer: "0", inner: codeGot, text: "fou
 func noData() reply { return refuse(codeNoData, "no data available") }
 
 func (s *Simulator) listEndpoints(c *call) reply {
+	if c.route.speech == collection {
+		return s.listCollection(c)
+	}
 	if id := fleet.ID(c.query.Get("endpointId")); id != "" {
 		e := s.seen.endpoints[id]
 		if e == nil {
@@ -106,6 +109,10 @@ func (s *Simulator) listEndpoints(c *call) reply {
 		}
 		return got(&listing{endpoints: []*endpoint{e}, pages: -1, total: -1})
 	}
+	return s.pageOfEndpoints(c)
+}
+
+func (s *Simulator) pageOfEndpoints(c *call) reply {
 	rows, l, bad := pageOf(s, c, s.seen.order)
 	if bad != "" {
 		return refuse(codeInvalid, bad)
@@ -170,19 +177,19 @@ func (s *Simulator) lookUp(c *call) reply {
 	r := got(&listing{entries: entries, kind: kind, pages: -1, total: -1})
 	if c.route.op == wire.OpRatePlans {
 		r.inner = codePlans
-		r.list.plans = s.set.observedPlans
+		r.list.plans = s.set.observedPlans || c.query.Has("planCategory") || c.query.Has("planType")
 	}
 	return r
 }
 
-func (s *Simulator) appendList(b []byte, l *listing) []byte {
+func (s *Simulator) appendList(b []byte, in speech, l *listing) []byte {
 	open, end := `{"rows":[`, `]`
 	if l.plans {
 		open = `{"plan":[`
 	}
 	b = append(b, open...)
 	for i, e := range l.endpoints {
-		b = appendEndpoint(comma(b, i), e)
+		b = in.appendEndpoint(comma(b, i), e)
 	}
 	for i, k := range l.cards {
 		b = appendCard(comma(b, i), k, s.cat.name(s.cat.SIMProducts, k.product))
@@ -205,8 +212,11 @@ func comma(b []byte, i int) []byte {
 	return b
 }
 
-// appendEndpoint writes a GetEndpoint row (assumed throughout).
-func appendEndpoint(b []byte, e *endpoint) []byte {
+// appendEndpoint writes a row of a listing (assumed throughout).
+func (in speech) appendEndpoint(b []byte, e *endpoint) []byte {
+	if in == collection {
+		return appendListed(b, e)
+	}
 	b = append(b, '{')
 	b = member(b, "endpointId", string(e.ID))
 	b = member(b, "endpointName", e.Name)

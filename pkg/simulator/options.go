@@ -30,6 +30,7 @@ type settings struct {
 	pagingIgnored      bool
 	withoutTotals      bool
 	observedPlans      bool
+	observedProfile    bool
 	initial            fleet.Status
 	strictCase         bool
 	lag                time.Duration
@@ -155,6 +156,10 @@ func WithoutTotals() Option { return func(s *settings) { s.withoutTotals = true 
 // WithObservedPlans lists rate plans as plan[].basicInfo, which was observed,
 // in place of the documented rows.
 func WithObservedPlans() Option { return func(s *settings) { s.observedPlans = true } }
+
+// WithObservedProfile leaves out of a profile what no client was seen to read
+// there: id, state, rate plan, APN group, roaming profile and limit.
+func WithObservedProfile() Option { return func(s *settings) { s.observedProfile = true } }
 
 // WithInitialStatus sets the state of a new endpoint: Pre-Active without it
 // (documented), or Hold (the documents contradict each other).

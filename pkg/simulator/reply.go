@@ -18,7 +18,8 @@ type reply struct {
 	bare               bool     // no responseParam even on success
 	from, to           fleet.Status
 	list               *listing
-	tokens             *tokens // a login's, without an envelope
+	profile            *endpoint // in place of responseParam
+	tokens             *tokens   // a login's, without an envelope
 }
 
 func accept(code, text string, e *endpoint) reply {
@@ -109,13 +110,13 @@ func (s *Simulator) render(c *call, r reply) answer {
 	if s.set.withoutID && c.route.op == wire.OpCreate {
 		r.echo = ""
 	}
-	a.body = s.envelope(make([]byte, 0, 384+r.list.size()), r)
+	a.body = s.envelope(make([]byte, 0, 384+r.list.size()), c.route.speech, r)
 	return a
 }
 
 // envelope writes the documented envelope; what stands under responseParam is
 // there on success only (observed).
-func (s *Simulator) envelope(b []byte, r reply) []byte {
+func (s *Simulator) envelope(b []byte, in speech, r reply) []byte {
 	s.stamp.count++
 	b = append(b, `{"Response":{"resultCode":`...)
 	b = s.code(b, r.outer)
@@ -125,7 +126,7 @@ func (s *Simulator) envelope(b []byte, r reply) []byte {
 	b = append(b, s.stamp.at(time.Now().UTC())...)
 	b = append(b, '"')
 	if r.top && r.echo != "" {
-		b = member(b, "endpointId", string(r.echo))
+		b = member(b, in.idName(), string(r.echo))
 	}
 	if r.list != nil && r.list.pages >= 0 {
 		b = append(b, `,"totalNoOfPages":`...)
@@ -135,20 +136,35 @@ func (s *Simulator) envelope(b []byte, r reply) []byte {
 	b = s.code(b, r.inner)
 	b = member(b, "resultDescription", r.text)
 	b = append(b, '}')
-	if r.outer == "0" && !r.bare {
+	switch {
+	case r.outer == "0" && r.profile != nil:
+		b = append(b, `,"info":`...)
+		b = s.appendProfile(b, r.profile)
+	case r.outer == "0" && !r.bare:
 		b = append(b, `,"responseParam":`...)
-		b = s.param(b, r)
+		b = s.param(b, in, r)
 	}
 	return append(b, "}}"...)
 }
 
-func (s *Simulator) param(b []byte, r reply) []byte {
+// idName is how a dialect spells an endpoint's id.
+func (in speech) idName() string {
+	if in == collection {
+		return "endPointId"
+	}
+	return "endpointId"
+}
+
+// param is what stands under responseParam. In the collection the id of a new
+// endpoint was seen under Response only; that other calls repeat theirs is
+// assumed.
+func (s *Simulator) param(b []byte, in speech, r reply) []byte {
 	if r.list != nil {
-		return s.appendList(b, r.list)
+		return s.appendList(b, in, r.list)
 	}
 	b = append(b, '{')
-	if r.echo != "" {
-		b = member(b, "endpointId", string(r.echo))
+	if r.echo != "" && !(r.top && in == collection) {
+		b = member(b, in.idName(), string(r.echo))
 	}
 	if r.to != "" {
 		b = member(b, "currentStatus", string(r.to))

@@ -20,6 +20,18 @@ type info struct {
 	ICCID            fleet.ICCID `json:"iccid,omitempty"`
 	LifeCycle        string      `json:"lifeCycle,omitempty"`
 	Reason           string      `json:"reason,omitempty"`
+	more
+}
+
+// more is what only a call of the collection says (documented or observed, all
+// of it). The switches are texts.
+type more struct {
+	RoamingProfileID fleet.ID   `json:"roamingProfileId,omitempty"`
+	MonthlyLimit     string     `json:"monthlyLimit,omitempty"`
+	LinkSIM          string     `json:"isLinkSIM,omitempty"`
+	Activation       string     `json:"isDefaultActivation,omitempty"`
+	AddPlans         []fleet.ID `json:"addonPlanIds,omitempty"`
+	RemoveAddons     []fleet.ID `json:"removeAddonUniqueIds,omitempty"`
 }
 
 type credentials struct{ username, password, target string }
@@ -66,7 +78,7 @@ func (v *scalar) quoted(data []byte) error {
 
 // decode reads the body. Keys match in their exact letter case, which is the
 // strictest reading of the documents.
-func (c *call) decode(body []byte) {
+func (s *Simulator) decode(c *call, body []byte) {
 	if c.route.op == wire.OpLogin {
 		c.decodeLogin(body)
 		return
@@ -77,8 +89,12 @@ func (c *call) decode(body []byte) {
 		return
 	}
 	switch data, ok := parts["endpointInfo"]; {
-	case ok:
+	case ok && s.spoken(c, endpointInfo):
 		c.decodeInfo(data)
+	case !ok && parts["Request"] != nil && s.spoken(c, collection):
+		c.decodeRequest(parts["Request"])
+	case c.route.speech == collection:
+		c.bad = "the body has no Request"
 	case parts["Request"] != nil:
 		c.bad = "the body holds Request, want endpointInfo"
 	default:
@@ -150,6 +166,9 @@ func (s *Simulator) rowOf(c *call) string {
 
 // about is the id that the call names.
 func (c *call) about() fleet.ID {
+	if c.query != nil && c.route.speech == collection {
+		return fleet.ID(c.query.Get("endPointId"))
+	}
 	if c.query != nil {
 		return fleet.ID(c.query.Get("endpointId"))
 	}

@@ -12,41 +12,69 @@ import (
 	"sftctl/pkg/wire"
 )
 
-// route is a path of the platform and what it stands for. Which dialect is
-// spoken there is seen from the body, so two dialects may share a route.
+// speech is one of the platform's two dialects.
+type speech string
+
+const (
+	endpointInfo speech = ""           // documented; and what both dialects share
+	collection   speech = "collection" // observed: a body of Request and requestParam
+)
+
+// route is a path of the platform and what it stands for. Some paths of the two
+// dialects differ in letter case only; the body then says which is spoken.
 type route struct {
 	op     wire.Op
 	method string
 	path   string
+	speech speech
 }
 
 // The paths and methods: login and refresh, the endpoint calls and the first
 // two look-ups are documented, fetchSIM was observed, the last two are assumed.
+// Those of the collection were observed, and that PATCH modifies is documented.
 var routes = []route{
-	{wire.OpLogin, "POST", "/api/login"},
-	{wire.OpRefresh, "GET", "/api/RefreshToken"},
-	{wire.OpCreate, "POST", "/api/createEndpoint"},
-	{wire.OpModify, "POST", "/api/modifyEndpoint"},
-	{wire.OpDelete, "POST", "/api/deleteEndpoint"},
-	{wire.OpLink, "POST", "/api/linkSim"},
-	{wire.OpDelink, "POST", "/api/delinkSim"},
-	{wire.OpActivate, "POST", "/api/activateEndpoint"},
-	{wire.OpLifecycle, "POST", "/api/changeEndpointLifecycle"},
-	{wire.OpEndpoints, "GET", "/api/GetEndpoint"},
-	{wire.OpSIMs, "GET", "/api/fetchSIM"},
-	{wire.OpRatePlans, "GET", "/api/QueryRatePlan"},
-	{wire.OpServiceProfiles, "GET", "/api/GetServiceProfile"},
-	{wire.OpAPNGroups, "GET", "/api/GetAPNGroup"},
-	{wire.OpSIMProducts, "GET", "/api/GetSIMProduct"},
+	{wire.OpLogin, "POST", "/api/login", endpointInfo},
+	{wire.OpRefresh, "GET", "/api/RefreshToken", endpointInfo},
+	{wire.OpCreate, "POST", "/api/createEndpoint", endpointInfo},
+	{wire.OpModify, "POST", "/api/modifyEndpoint", endpointInfo},
+	{wire.OpDelete, "POST", "/api/deleteEndpoint", endpointInfo},
+	{wire.OpLink, "POST", "/api/linkSim", endpointInfo},
+	{wire.OpDelink, "POST", "/api/delinkSim", endpointInfo},
+	{wire.OpActivate, "POST", "/api/activateEndpoint", endpointInfo},
+	{wire.OpLifecycle, "POST", "/api/changeEndpointLifecycle", endpointInfo},
+	{wire.OpEndpoints, "GET", "/api/GetEndpoint", endpointInfo},
+	{wire.OpSIMs, "GET", "/api/fetchSIM", endpointInfo},
+	{wire.OpRatePlans, "GET", "/api/QueryRatePlan", endpointInfo},
+	{wire.OpServiceProfiles, "GET", "/api/GetServiceProfile", endpointInfo},
+	{wire.OpAPNGroups, "GET", "/api/GetAPNGroup", endpointInfo},
+	{wire.OpSIMProducts, "GET", "/api/GetSIMProduct", endpointInfo},
+	{wire.OpRoamingProfiles, "GET", "/api/GetRoamingProfile", endpointInfo}, // documented
+
+	{wire.OpCreate, "POST", "/api/CreateEndPoint", collection},
+	{wire.OpModify, "POST", changePlan, collection},
+	{wire.OpModify, "PATCH", "/api/endpoint", collection},
+	{wire.OpDelete, "POST", "/api/DeleteEndPoint", collection},
+	{wire.OpLink, "POST", "/api/LinkSim", collection},
+	{wire.OpDelink, "POST", "/api/DeLinkSim", collection},
+	{wire.OpActivate, "POST", "/api/EndPointActivation", collection},
+	{wire.OpLifecycle, "POST", "/api/EndPointLifeCycleChange", collection},
+	{wire.OpEndpoints, "GET", "/api/GetEndpoints", collection},
+	{wire.OpEndpoints, "GET", profilePath, collection},
+	{wire.OpRoamingProfiles, "GET", "/api/GetRoamingProfiles", collection},
 }
+
+const (
+	changePlan  = "/api/ChangePlan"
+	profilePath = "/api/GetEndPointProfile"
+)
 
 var exactRoutes, foldedRoutes = routeMaps()
 
-func routeMaps() (exact, folded map[string]route) {
-	exact, folded = map[string]route{}, map[string]route{}
+func routeMaps() (exact map[string]route, folded map[speech]map[string]route) {
+	exact, folded = map[string]route{}, map[speech]map[string]route{endpointInfo: {}, collection: {}}
 	for _, r := range routes {
 		exact[r.path] = r
-		folded[strings.ToLower(r.path)] = r
+		folded[r.speech][strings.ToLower(r.path)] = r
 	}
 	return exact, folded
 }
@@ -57,8 +85,24 @@ func (s *Simulator) find(path string) (route, bool) {
 	if r, ok := exactRoutes[path]; ok || s.set.strictCase {
 		return r, ok
 	}
-	r, ok := foldedRoutes[strings.ToLower(path)]
+	if r, ok := foldedRoutes[endpointInfo][strings.ToLower(path)]; ok {
+		return r, true
+	}
+	r, ok := foldedRoutes[collection][strings.ToLower(path)]
 	return r, ok
+}
+
+// spoken moves a call to the route of the dialect that its body is in, where
+// that differs in letter case only.
+func (s *Simulator) spoken(c *call, in speech) bool {
+	if c.route.speech == in {
+		return true
+	}
+	r, ok := foldedRoutes[in][strings.ToLower(c.route.path)]
+	if ok = ok && !s.set.strictCase; ok {
+		c.route = r
+	}
+	return ok
 }
 
 // call is one request on its way through the platform.
@@ -99,7 +143,7 @@ func (s *Simulator) read(r *http.Request) (*call, answer) {
 	if !isJSON(r.Header.Get(wire.HeaderContentType)) {
 		return nil, bare(http.StatusUnsupportedMediaType)
 	}
-	return c.readBody(r.Body)
+	return s.readBody(c, r.Body)
 }
 
 func bearer(h http.Header) string {
@@ -117,7 +161,7 @@ func isJSON(contentType string) bool {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func (c *call) readBody(body io.Reader) (*call, answer) {
+func (s *Simulator) readBody(c *call, body io.Reader) (*call, answer) {
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
@@ -132,6 +176,6 @@ func (c *call) readBody(body io.Reader) (*call, answer) {
 		return nil, bare(http.StatusRequestEntityTooLarge)
 	}
 	c.size = int(n)
-	c.decode(buf.Bytes())
+	s.decode(c, buf.Bytes())
 	return c, answer{}
 }

@@ -38,6 +38,7 @@ type savedEndpoint struct {
 	Status    fleet.Status `json:"status"`
 	Created   time.Time    `json:"created"`
 	Activated time.Time    `json:"activated,omitzero"`
+	extras
 }
 
 type savedCard struct {
@@ -49,10 +50,11 @@ type savedCard struct {
 
 // savedWork is a call whose work is still due.
 type savedWork struct {
-	Op     string    `json:"op"`
-	At     time.Time `json:"at"`
-	Info   info      `json:"endpointInfo"`
-	Effect Effect    `json:"effect,omitempty"`
+	Op      string    `json:"op"`
+	Dialect speech    `json:"dialect,omitempty"`
+	At      time.Time `json:"at"`
+	Info    info      `json:"endpointInfo"`
+	Effect  Effect    `json:"effect,omitempty"`
 }
 
 // Save writes the state as JSON, the same bytes for the same state. Work that
@@ -71,14 +73,14 @@ func (s *Simulator) file() stateFile {
 	f := stateFile{Format: stateFormat, Version: stateVersion, NextID: s.nextID, Catalogue: s.cat, Bills: maps.Clone(s.bills),
 		Endpoints: make([]savedEndpoint, 0, len(s.live.order)), SIMs: make([]savedCard, 0, len(s.live.cards)), Due: []savedWork{}}
 	for _, e := range s.live.order {
-		f.Endpoints = append(f.Endpoints, savedEndpoint{e.ID, e.seq, e.Fields, e.Status, e.created, e.activated})
+		f.Endpoints = append(f.Endpoints, savedEndpoint{e.ID, e.seq, e.Fields, e.Status, e.created, e.activated, e.extras})
 	}
 	for _, k := range s.live.cards {
 		f.SIMs = append(f.SIMs, savedCard{k.iccid, k.product, k.status, k.endpoint})
 	}
 	for _, j := range s.due {
 		if !j.done {
-			f.Due = append(f.Due, savedWork{j.call.route.op.String(), j.at, j.call.info, j.call.effect})
+			f.Due = append(f.Due, savedWork{j.call.route.op.String(), j.call.route.speech, j.at, j.call.info, j.call.effect})
 		}
 	}
 	return f
@@ -123,6 +125,9 @@ func (f stateFile) check() fleet.Problems {
 	for i, d := range f.Due {
 		if op, ok := opByName(d.Op); !ok || !op.Mutates() {
 			problem("due[%d]: unknown operation %s", i, fleet.Quote(d.Op))
+		}
+		if d.Dialect != endpointInfo && d.Dialect != collection {
+			problem("due[%d]: unknown dialect %s", i, fleet.Quote(string(d.Dialect)))
 		}
 	}
 	return problems
@@ -180,11 +185,11 @@ func (s *Simulator) restore(state State) {
 		s.live.putCard(&card{i, k.ICCID, k.Product, k.Status, k.EndpointID})
 	}
 	for _, e := range f.Endpoints {
-		s.live.put(&endpoint{fleet.Endpoint{ID: e.ID, Fields: e.Fields, Status: e.Status}, e.Seq, e.Created, e.Activated})
+		s.live.put(&endpoint{fleet.Endpoint{ID: e.ID, Fields: e.Fields, Status: e.Status}, e.Seq, e.Created, e.Activated, e.extras})
 	}
 	for _, d := range f.Due {
 		op, _ := opByName(d.Op) // checked when it was read
-		c := &call{route: route{op: op}, info: d.Info, effect: d.Effect, entry: &Entry{}}
+		c := &call{route: route{op: op, speech: d.Dialect}, info: d.Info, effect: d.Effect, entry: &Entry{}}
 		s.enqueue(&job{call: c, at: d.At})
 	}
 	s.lagBehind()

@@ -31,6 +31,7 @@ func BuiltInStock() Stock {
 			ServiceProfiles: []fleet.Entry{{ID: "SP_1249", Name: "Default data"}, {ID: "SP_1300", Name: "Data and SMS"}},
 			APNGroups:       []fleet.Entry{{ID: "PDP_12", Name: "iot.bics"}, {ID: "PDP_20", Name: "private.apn"}},
 			SIMProducts:     []fleet.Entry{{ID: "7", Name: "MFF2 industrial"}, {ID: "8", Name: "2FF/3FF/4FF card"}},
+			RoamingProfiles: []fleet.Entry{{ID: "1201", Name: "DEFAULT"}, {ID: "1202", Name: "Europe"}},
 		},
 		SIMs: append(Range("893204200000123400", 200, "7"), Range("893204200000200000", 50, "8")...),
 	}

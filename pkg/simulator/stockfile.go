@@ -102,7 +102,8 @@ func (r *stockReader) checkCatalogue() {
 	for _, list := range []struct {
 		name    string
 		entries []fleet.Entry
-	}{{"plans", c.Plans}, {"serviceProfiles", c.ServiceProfiles}, {"apnGroups", c.APNGroups}, {"simProducts", c.SIMProducts}} {
+	}{{"plans", c.Plans}, {"serviceProfiles", c.ServiceProfiles}, {"apnGroups", c.APNGroups}, {"simProducts", c.SIMProducts},
+		{"roamingProfiles", c.RoamingProfiles}} {
 		seen := map[fleet.ID]bool{}
 		for i, e := range list.entries {
 			place := fmt.Sprintf("catalogue.%s[%d]", list.name, i)

@@ -16,6 +16,20 @@ type endpoint struct {
 	seq       uint64 // order of creation
 	created   time.Time
 	activated time.Time // zero until the first activation
+	extras
+}
+
+// extras are what the collection adds to an endpoint.
+type extras struct {
+	MonthlyLimit string  `json:"monthlyLimit,omitempty"`
+	Addons       []addon `json:"addons,omitempty"` // never changed in place
+	AddonsSoFar  int     `json:"addonsSoFar,omitempty"`
+}
+
+// addon is an add-on plan of an endpoint.
+type addon struct {
+	UniqueID fleet.ID `json:"uniqueId"`
+	PlanID   fleet.ID `json:"planId"`
 }
 
 // card is one SIM of the stock; like an endpoint it is replaced, not changed.

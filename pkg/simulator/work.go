@@ -28,6 +28,7 @@ const (
 	codeDelinked    = "6413"
 	codeNoSIM       = "6420"
 	codeDeleted     = "10159"
+	codePlanChanged = "7001"  // observed
 	codePlans       = "1604"  // documented
 	codeNoData      = "1359"  // documented
 	codeToken       = "401"   // observed
@@ -50,7 +51,7 @@ func (s *Simulator) work(c *call, now time.Time) (reply, change) {
 		return refuse(codeInvalid, c.bad), change{}
 	}
 	if c.route.op == wire.OpCreate {
-		return s.create(c.info, now)
+		return s.createIn(c.route.speech, c.info, now)
 	}
 	if c.info.EndpointID == "" {
 		return refuse(codeInvalid, "invalid endpointId: missing"), change{}
@@ -61,6 +62,9 @@ func (s *Simulator) work(c *call, now time.Time) (reply, change) {
 	}
 	switch c.route.op {
 	case wire.OpModify:
+		if c.route.speech == collection {
+			return s.patch(e, c.info)
+		}
 		return s.modify(e, c.info)
 	case wire.OpLink:
 		return s.link(e, c.info)
@@ -133,7 +137,8 @@ func (s *Simulator) modify(e *endpoint, in info) (reply, change) {
 }
 
 // link takes a SIM that is ready, free and of the endpoint's product
-// (documented: ready and free; assumed: the product).
+// (documented: ready and free; assumed: the product). An endpoint of the
+// collection has no product before its first SIM.
 func (s *Simulator) link(e *endpoint, in info) (reply, change) {
 	if in.ICCID == "" {
 		return refuse(codeInvalid, "invalid iccid: missing"), change{}
@@ -149,11 +154,11 @@ func (s *Simulator) link(e *endpoint, in info) (reply, change) {
 		return refuse(codeConflict, "SIM "+string(in.ICCID)+" is in use"), change{}
 	case k.status != fleet.SIMReady:
 		return refuse(codeConflict, "SIM "+string(in.ICCID)+" is "+string(k.status)+", not "+string(fleet.SIMReady)), change{}
-	case k.product != e.SIMProductID:
+	case e.SIMProductID != "" && k.product != e.SIMProductID:
 		return refuse(codeConflict, "SIM "+string(in.ICCID)+" is of product "+string(k.product)+", not "+string(e.SIMProductID)), change{}
 	}
 	next := *e
-	next.ICCID, next.Status = k.iccid, fleet.StatusPreActive
+	next.ICCID, next.SIMProductID, next.Status = k.iccid, k.product, fleet.StatusPreActive
 	return accept(codeLinked, "SIM linked", e), change{endpoint: &next, card: k.with(fleet.SIMPreActive, e.ID)}
 }
 

@@ -48,6 +48,7 @@ const (
 	OpServiceProfiles
 	OpAPNGroups
 	OpSIMProducts
+	OpRoamingProfiles
 )
 
 var opNames = [...]string{
@@ -55,6 +56,7 @@ var opNames = [...]string{
 	OpDelink: "delink", OpActivate: "activate", OpLifecycle: "lifecycle", OpDelete: "delete",
 	OpEndpoints: "endpoints", OpSIMs: "sims", OpRatePlans: "plans", OpServiceProfiles: "service-profiles",
 	OpAPNGroups: "apn-groups", OpSIMProducts: "sim-products",
+	OpRoamingProfiles: "roaming-profiles",
 }
 
 // Ops are all operations.
