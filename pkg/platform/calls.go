@@ -32,10 +32,29 @@ func (c *Client) Do(ctx context.Context, call fleet.Call, before func() error) f
 	for {
 		a, token := c.try(ctx, req, priorityOf(m.call), m.stale, before)
 		if !m.again(ctx, m.read(ctx, a), a, token) {
-			return m.reply
+			return c.identified(ctx, m.call, m.reply)
 		}
 		m.call.Begun = true // what is replayed goes before new tasks
 	}
+}
+
+// identified finds the id of an endpoint that was made, by a success without an
+// id, together with the link of its SIM: the SIM names it. What does not show at
+// once, or under another name, stays unknown.
+func (c *Client) identified(ctx context.Context, call fleet.Call, reply fleet.Reply) fleet.Reply {
+	if call.Action != fleet.Create || call.Fields.ICCID == "" || wire.ClassOf(reply.Err) != wire.MissingData {
+		return reply
+	}
+	sims, err := c.Page(ctx, fleet.Query{List: fleet.SIMs, ICCID: call.Fields.ICCID, Settles: true})
+	if err != nil || len(sims.SIMs) != 1 || sims.SIMs[0].EndpointID == "" {
+		return reply
+	}
+	id := sims.SIMs[0].EndpointID
+	made, err := c.page(ctx, fleet.Query{List: fleet.Endpoints, ID: id, Settles: true})
+	if err == nil && len(made.Endpoints) == 1 && fleet.FieldName.Same(call.Fields.Name, made.Endpoints[0].Name) {
+		reply.Outcome, reply.ID, reply.Err = fleet.Done, id, nil
+	}
+	return reply
 }
 
 func priorityOf(call fleet.Call) pace.Priority {
@@ -144,6 +163,24 @@ func (m *mutation) resend(ctx context.Context) bool {
 // a lost or senseless answer is asked for again. The error is an
 // ErrUnreachable, ErrLogin or ErrPermission.
 func (c *Client) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
+	page, err := c.page(ctx, q)
+	dialect, ok := c.opts.Dialect.(wire.Follower)
+	if err != nil || !ok {
+		return page, err
+	}
+	next, ok := dialect.Follow(q, page)
+	if !ok {
+		return page, nil
+	}
+	more, err := c.page(ctx, next)
+	if err != nil {
+		return fleet.Page{}, err
+	}
+	return dialect.Fill(page, more), nil
+}
+
+// page asks one query.
+func (c *Client) page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 	req, err := c.opts.Dialect.Query(q)
 	if err != nil {
 		return fleet.Page{}, err

@@ -214,6 +214,28 @@ func (Collection) ReadQuery(q fleet.Query, reply Reply) (fleet.Page, error) {
 	})
 }
 
+// Follow asks for the SIM of an endpoint whose profile does not say its state:
+// none was seen to, and while they are linked the two share it (documented).
+func (Collection) Follow(q fleet.Query, page fleet.Page) (fleet.Query, bool) {
+	if q.List != fleet.Endpoints || q.ID == "" || len(page.Endpoints) != 1 {
+		return fleet.Query{}, false
+	}
+	e := page.Endpoints[0]
+	return fleet.Query{List: fleet.SIMs, ICCID: e.ICCID, Settles: q.Settles}, e.ICCID != "" && !e.Reported.Has(fleet.FieldStatus)
+}
+
+// Fill takes the state from a SIM that is linked to the endpoint. A SIM that is
+// not has moved in between, and the state stays unreported.
+func (Collection) Fill(page, more fleet.Page) fleet.Page {
+	for _, sim := range more.SIMs {
+		if e := &page.Endpoints[0]; sim.EndpointID == e.ID && sim.Status != fleet.SIMReady && sim.Status != "" {
+			e.Status = fleet.Status(sim.Status)
+			e.Reported |= fleet.Fieldset(fleet.FieldStatus)
+		}
+	}
+	return page
+}
+
 // listedRow is a GetEndpoints row: the documented dialect's with the roaming
 // profile (assumed throughout; only the call was observed).
 type listedRow struct {

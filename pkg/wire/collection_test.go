@@ -344,3 +344,41 @@ func FuzzCollectionCall(f *testing.F) {
 		}
 	})
 }
+
+func TestTheStateOfAnEndpointIsThatOfItsSIM(t *testing.T) {
+	ask := fleet.Query{List: fleet.Endpoints, ID: "881", Settles: true}
+	seen := fleet.Fieldset(fleet.FieldName, fleet.FieldICCID)
+	page := func(status fleet.Status, iccid fleet.ICCID) fleet.Page {
+		e := fleet.Endpoint{ID: "881", Fields: fleet.Fields{Name: "m", ICCID: iccid}, Status: status, Reported: seen}
+		if status != "" {
+			e.Reported |= fleet.Fieldset(fleet.FieldStatus)
+		}
+		return fleet.Page{Endpoints: []fleet.Endpoint{e}}
+	}
+	for _, quiet := range []fleet.Page{page(fleet.StatusHold, sim1), page("", ""), {}} {
+		if next, ok := (Collection{}).Follow(ask, quiet); ok {
+			t.Errorf("got %+v after %+v, want no further query", next, quiet)
+		}
+	}
+	if next, ok := (Collection{}).Follow(fleet.Query{List: fleet.Endpoints}, page("", sim1)); ok {
+		t.Errorf("got %+v after a listing, want no further query", next)
+	}
+	next, ok := Collection{}.Follow(ask, page("", sim1))
+	if want := (fleet.Query{List: fleet.SIMs, ICCID: sim1, Settles: true}); !ok || next != want {
+		t.Errorf("got %+v, %t, want %+v", next, ok, want)
+	}
+	for _, tt := range []struct {
+		sim  fleet.SIM
+		want fleet.Status
+	}{
+		{fleet.SIM{ICCID: sim1, EndpointID: "881", Status: fleet.SIMSuspended}, fleet.StatusSuspended},
+		{fleet.SIM{ICCID: sim1, EndpointID: "882", Status: fleet.SIMSuspended}, ""},
+		{fleet.SIM{ICCID: sim1, Status: fleet.SIMReady}, ""},
+		{fleet.SIM{ICCID: sim1, EndpointID: "881"}, ""},
+	} {
+		got := Collection{}.Fill(page("", sim1), fleet.Page{SIMs: []fleet.SIM{tt.sim}}).Endpoints[0]
+		if got.Status != tt.want || got.Reported.Has(fleet.FieldStatus) != (tt.want != "") {
+			t.Errorf("%+v: got %+v, want status %q", tt.sim, got, tt.want)
+		}
+	}
+}

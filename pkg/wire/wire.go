@@ -134,6 +134,15 @@ type Dialect interface {
 	ReadQuery(fleet.Query, Reply) (fleet.Page, error)
 }
 
+// Follower is a dialect in which the answer to one query may leave open what
+// the answer to another says.
+type Follower interface {
+	// Follow is the query to ask next, if the page leaves something open.
+	Follow(fleet.Query, fleet.Page) (fleet.Query, bool)
+	// Fill puts the answer to that query into the page.
+	Fill(page, more fleet.Page) fleet.Page
+}
+
 // dialects are the dialects by name; the first is the default.
 var dialects = []struct {
 	name    string
