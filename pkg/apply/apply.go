@@ -182,7 +182,7 @@ func (r *runner) crash() {
 // reopen hands what was open before the run to those that settle.
 func (r *runner) reopen(ctx context.Context, settlers *sync.WaitGroup) {
 	for i := range r.results {
-		if !r.results[i].open {
+		if !r.results[i].Open() {
 			continue
 		}
 		r.queue.take(i)

@@ -102,7 +102,7 @@ func (r *runner) clear(task int) (clear, aside bool) {
 // false when nothing new is begun any more.
 func (r *runner) promote(waiting, task int) bool {
 	res := &r.results[waiting]
-	if begun := res.done > 0 || res.tries > 0; r.ending.Load() != nil && !begun && !r.queue.isTaken(task) {
+	if r.ending.Load() != nil && !res.begun() && !r.queue.isTaken(task) {
 		r.claims.forget(waiting, task)
 		return false
 	}
@@ -135,7 +135,7 @@ func Unfinished(results []Result) bool {
 func unfinished(results []Result, i int) bool {
 	res := &results[i]
 	if !res.goesOn() {
-		return res.open
+		return res.Open()
 	}
 	at := res.claim()
 	return at == nil || results[at.Task].Steps[at.Step].Outcome == fleet.Done || unfinished(results, at.Task)

@@ -24,8 +24,8 @@ type classes struct {
 
 // class is what calls have in common that the catalogue may refuse.
 type class struct {
-	action                        fleet.Action
-	plan, group, profile, product fleet.ID
+	action                                 fleet.Action
+	plan, group, profile, product, roaming fleet.ID
 }
 
 type failure struct {
@@ -39,7 +39,7 @@ func newClasses() *classes {
 
 // classOf is the class of a call, false when it sets nothing of the catalogue.
 func classOf(c fleet.Call) (class, bool) {
-	of := class{c.Action, c.Fields.PlanID, c.Fields.APNGroupID, c.Fields.ServiceProfileID, c.Fields.SIMProductID}
+	of := class{c.Action, c.Fields.PlanID, c.Fields.APNGroupID, c.Fields.ServiceProfileID, c.Fields.SIMProductID, c.Fields.RoamingProfileID}
 	return of, of != class{action: c.Action}
 }
 
@@ -49,7 +49,7 @@ func (c class) blames(reason string) string {
 	for _, f := range []struct {
 		field fleet.Field
 		value fleet.ID
-	}{{fleet.FieldPlan, c.plan}, {fleet.FieldAPNGroup, c.group}, {fleet.FieldServiceProfile, c.profile}, {fleet.FieldSIMProduct, c.product}} {
+	}{{fleet.FieldPlan, c.plan}, {fleet.FieldAPNGroup, c.group}, {fleet.FieldServiceProfile, c.profile}, {fleet.FieldSIMProduct, c.product}, {fleet.FieldRoamingProfile, c.roaming}} {
 		if f.value != "" && strings.Contains(strings.ToLower(reason), strings.ToLower(f.field.String())) {
 			return f.field.String()
 		}

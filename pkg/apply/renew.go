@@ -63,7 +63,7 @@ func (r *runner) current(ctx context.Context) error {
 // endpoint. If not, it is stale, or left.
 func (r *runner) rests(ctx context.Context, task int) bool {
 	res := &r.results[task]
-	if res.done > 0 || res.tries > 0 {
+	if res.begun() {
 		return true
 	}
 	r.listing.turn <- struct{}{}

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,15 +31,13 @@ type Result struct {
 	Started  time.Time
 	Duration time.Duration // from the first call to the end of the last
 
-	calls    []fleet.Call  // that its steps take
-	done     int           // calls that are done
-	last     fleet.Outcome // of the call after those, as far as it was tried
-	tries    int           // attempts of that call
-	open     bool          // nobody knows whether that call was applied
-	sent     time.Time     // when its request was written, at the latest
-	loose    int           // intents without an outcome
-	looked   time.Time     // when it was last read before it is hurt
-	rechecks int           // how often a call was prepared again
+	calls    []fleet.Call // that its steps take
+	done     int          // calls that are done
+	tries    int          // attempts of the call after those
+	sent     time.Time    // when its request was written, at the latest
+	loose    int          // intents without an outcome
+	looked   time.Time    // when it was last read before it is hurt
+	rechecks int          // how often a call was prepared again
 }
 
 // planned is the result of a task before anything was done.
@@ -88,7 +85,7 @@ func refusals(t *plan.Task) []error {
 // intent books that a request is about to leave. Until more is known, the steps
 // that it covers are unknown.
 func (r *Result) intent(i journal.Intent, written time.Time) {
-	r.tries, r.open, r.sent, r.last = i.Attempt, true, written, fleet.Unknown
+	r.tries, r.sent = i.Attempt, written
 	r.loose++
 	r.book(i.Call, fleet.Unknown)
 }
@@ -103,7 +100,6 @@ func (r *Result) outcome(o journal.Outcome) {
 	}
 	r.Attempts += o.Sends
 	r.loose = 0
-	r.open, r.last = o.Outcome == fleet.Unknown, o.Outcome
 	if o.Code != "" {
 		r.Code = o.Code
 	}
@@ -121,20 +117,10 @@ func (r *Result) outcome(o journal.Outcome) {
 	r.sum()
 }
 
-// book notes what came of a call on the steps that it covers. A step that takes
-// several calls is unknown once it is done in part: it is neither done nor proved
-// not applied.
+// book notes what came of a call on the steps that it covers.
 func (r *Result) book(call int, outcome fleet.Outcome) {
-	c := r.calls[call]
-	for i := c.First; i < c.End; i++ {
-		before := call > 0 && r.calls[call-1].End > i
-		after := call+1 < len(r.calls) && r.calls[call+1].First <= i
-		switch {
-		case outcome == fleet.Done && after, outcome != fleet.Done && before:
-			r.Steps[i].Outcome = fleet.Unknown
-		default:
-			r.Steps[i].Outcome = outcome
-		}
+	for i := r.calls[call].First; i < r.calls[call].End; i++ {
+		r.Steps[i].Outcome = outcome
 	}
 	if outcome == fleet.Done {
 		r.advance(call + 1)
@@ -142,7 +128,7 @@ func (r *Result) book(call int, outcome fleet.Outcome) {
 }
 
 // advance notes how many calls are done.
-func (r *Result) advance(done int) { r.done, r.tries, r.last = done, 0, fleet.NotAttempted }
+func (r *Result) advance(done int) { r.done, r.tries = done, 0 }
 
 // finding books how the task was found to stand.
 func (r *Result) finding(f journal.Finding) {
@@ -158,18 +144,13 @@ func (r *Result) finding(f journal.Finding) {
 	for r.done < len(r.calls) && r.pending() == fleet.Done {
 		r.advance(r.done + 1)
 	}
-	switch o := r.pending(); {
-	case o != fleet.Unknown:
-		r.last, r.open = o, false
-	case slices.Contains(f.Steps, fleet.Stale): // behind a step that is done in part
-		r.last = fleet.Stale
-	}
 	r.Err = nil
 	r.explain(f.Err)
 	r.sum()
 }
 
-// pending is the outcome of the steps of the call that comes next.
+// pending is the outcome of the steps of the call that comes next, as far as it was
+// tried; done when there is none.
 func (r *Result) pending() fleet.Outcome {
 	out := fleet.Done
 	if r.done < len(r.calls) {
@@ -208,12 +189,15 @@ func (r *Result) stands(task int) journal.Finding {
 // goesOn says whether the task has calls that may still be made: none of those
 // that failed, and none behind them.
 func (r *Result) goesOn() bool {
-	return r.done < len(r.calls) && r.last == fleet.NotAttempted && r.Flaw == fleet.NotAttempted
+	return r.pending() == fleet.NotAttempted && r.Flaw == fleet.NotAttempted
 }
+
+// begun says whether a call of the task was made, or tried.
+func (r *Result) begun() bool { return r.done > 0 || r.tries > 0 }
 
 // Finished says whether nothing of the task is left to be done or to be found
 // out by this run.
-func (r *Result) Finished() bool { return !r.open && !r.goesOn() }
+func (r *Result) Finished() bool { return !r.Open() && !r.goesOn() }
 
 // Open says whether nobody knows what the last call of the task did.
-func (r *Result) Open() bool { return r.open }
+func (r *Result) Open() bool { return r.pending() == fleet.Unknown }

@@ -30,7 +30,7 @@ func (r *runner) perform(ctx context.Context, task int, settlers *sync.WaitGroup
 		if !clear || !r.rests(ctx, task) || !r.asPlanned(ctx, task) || !r.call(ctx, task) {
 			break
 		}
-		if res.open {
+		if res.Open() {
 			r.settle(ctx, task, settlers)
 			return
 		}
@@ -164,7 +164,7 @@ func (r *runner) book(task, attempt int, reply fleet.Reply) {
 // next is the call that the task makes next.
 func (r *Result) next() fleet.Call {
 	call := r.calls[r.done]
-	call.Begun = r.done > 0 || r.tries > 0
+	call.Begun = r.begun()
 	call.EndpointID, call.Name = r.ID, r.liveName()
 	return call
 }

@@ -81,7 +81,7 @@ func (v *Inverse) Since(have *inventory.Inventory) *Inverse {
 // undo is the way back of one task.
 type undo struct {
 	result *Result
-	step   map[fleet.Action]*plan.Step // those that are done
+	step   map[fleet.Action]plan.Step // those that are done; what modifies set is one
 	back   fleet.Spec
 	parts  []part         // what it brings back
 	ran    fleet.Endpoint // as the run left it, in the fields that are brought back
@@ -95,17 +95,23 @@ type part struct {
 	field  fleet.Field  // FieldStatus for SIM and state
 }
 
-func (r *Result) doneSteps() map[fleet.Action]*plan.Step {
-	done := map[fleet.Action]*plan.Step{}
+func (r *Result) doneSteps() map[fleet.Action]plan.Step {
+	done := map[fleet.Action]plan.Step{}
 	for i, s := range r.Steps {
-		if s.Outcome == fleet.Done {
-			done[s.Action] = &r.Task.Steps[i]
+		if s.Outcome != fleet.Done {
+			continue
 		}
+		step := r.Task.Steps[i]
+		step.Set = done[s.Action].Set.With(step.Set)
+		done[s.Action] = step
 	}
 	return done
 }
 
-func (u *undo) did(a fleet.Action) bool { return u.step[a] != nil }
+func (u *undo) did(a fleet.Action) bool {
+	_, did := u.step[a]
+	return did
+}
 
 // find finds the way back, as far as there is one.
 func (u *undo) find() {

@@ -230,9 +230,6 @@ func (r *Result) shows(step int, live *fleet.Endpoint) bool {
 
 // shownBy says whether a live endpoint bears the effect of a call.
 func (r *Result) shownBy(call fleet.Call, live *fleet.Endpoint) bool {
-	if call.Action == fleet.Modify && live != nil {
-		return call.Fields.Only(live.Reported) == call.Fields && sameValues(call.Fields, live.Fields)
-	}
 	for i := call.First; i < call.End; i++ {
 		if !r.shows(i, live) {
 			return false

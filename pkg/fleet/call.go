@@ -45,36 +45,32 @@ type Call struct {
 	Begun      bool   // a step of the task went before, so it goes before new tasks
 }
 
-// Calls expands the serial steps of one task: a create takes the steps that
-// fold into it, a modify becomes a call for each set of fields that travel
-// together, every other step is one call.
+// Parts are what a modify sets, call by call: a step for each.
+func (a Abilities) Parts(set Fields) []Fields {
+	var parts []Fields
+	for _, together := range a.Modifies {
+		if part := set.Only(together); part != (Fields{}) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// Calls are those that the serial steps of one task take: a create takes the
+// steps along that fold into it, every other step is a call.
 func (a Abilities) Calls(changes []Change) []Call {
 	var calls []Call
-	for i := 0; i < len(changes); {
-		next := a.expand(changes, i)
-		calls = append(calls, next...)
-		if len(next) == 0 {
-			i++
-			continue
-		}
-		i = next[len(next)-1].End
+	for i := 0; i < len(changes); i = calls[len(calls)-1].End {
+		calls = append(calls, a.fold(changes, i))
 	}
 	return calls
 }
 
-func (a Abilities) expand(changes []Change, i int) []Call {
-	switch c := changes[i]; c.Action {
-	case Create:
-		return []Call{a.fold(changes, i)}
-	case Modify:
-		return a.split(c, i)
-	default:
-		return []Call{{Action: c.Action, Fields: c.Fields, First: i, End: i + 1}}
-	}
-}
-
 func (a Abilities) fold(changes []Change, i int) Call {
-	call := Call{Action: Create, Fields: changes[i].Fields, First: i, End: i + 1}
+	call := Call{Action: changes[i].Action, Fields: changes[i].Fields, First: i, End: i + 1}
+	if call.Action != Create {
+		return call
+	}
 	for _, action := range a.Folds {
 		if call.End >= len(changes) || changes[call.End].Action != action {
 			break
@@ -88,16 +84,6 @@ func (a Abilities) fold(changes []Change, i int) Call {
 		call.End++
 	}
 	return call
-}
-
-func (a Abilities) split(c Change, i int) []Call {
-	var calls []Call
-	for _, set := range a.Modifies {
-		if part := c.Fields.Only(set); part != (Fields{}) {
-			calls = append(calls, Call{Action: Modify, Fields: part, First: i, End: i + 1})
-		}
-	}
-	return calls
 }
 
 // Reply is what came of one call.

@@ -90,6 +90,16 @@ func (f Fields) Only(set FieldSet) Fields {
 	return out
 }
 
+// With is f with the values that other gives.
+func (f Fields) With(other Fields) Fields {
+	for _, field := range AllFields {
+		if value := other.Get(field); value != "" {
+			f.Set(field, value)
+		}
+	}
+	return f
+}
+
 // Given returns the set of fields that have a value.
 func (f Fields) Given() FieldSet {
 	var set FieldSet

@@ -279,12 +279,11 @@ func (b *builder) change(t *Task) {
 	}
 }
 
-// modify compares the managed values.
+// modify compares the managed values. What travels in one call is one step.
 func (b *builder) modify(t *Task) {
 	var set fleet.Fields
-	var reasons []string
-	var after *Place
-	for _, f := range [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct} {
+	after, unfit := b.rename(t)
+	for _, f := range managed {
 		want, have := t.Spec.Get(f), t.Before.Get(f)
 		switch {
 		case want == "" || f.Same(want, have) && t.Before.Reported.Has(f):
@@ -292,37 +291,58 @@ func (b *builder) modify(t *Task) {
 			t.refuse("the platform does not report %s, so it cannot be compared with %s", f, fleet.Quote(want))
 		case !b.opts.Abilities.Modifiable().Has(f):
 			t.refuse("%s is %s, want %s: it cannot be changed in place; correct the file, or make a new endpoint under another name", f, fleet.Quote(have), fleet.Quote(want))
-		case f == fleet.FieldName && b.protected(t):
-			t.refuse("it is protected, and would be renamed to %s", fleet.Quote(want))
-		case f == fleet.FieldName && b.borne(t, want, &after) != "":
-			t.refuse("%s", b.borne(t, want, &after))
+		case f == fleet.FieldName && unfit != "":
+			t.refuse("%s", unfit)
 		default:
 			set.Set(f, want)
-			reasons = append(reasons, fmt.Sprintf("%s %s → %s", f, orNone(have), want))
 		}
 	}
-	if len(reasons) > 0 {
-		t.stepAfter(after, fleet.Modify, set, "%s", strings.Join(reasons, ", "))
+	for _, part := range b.opts.Abilities.Parts(set) {
+		if part.Name == "" {
+			t.step(fleet.Modify, part, "%s", t.differences(part))
+		} else {
+			t.stepAfter(after, fleet.Modify, part, "%s", t.differences(part))
+		}
 	}
 }
 
-// borne says why an endpoint cannot have a name: names are not unique on the
-// platform, but rows are told apart by them. Where the task of the endpoint that
-// has it now gives it up, that comes first.
-func (b *builder) borne(t *Task, name string, after **Place) string {
+// managed are the values that are compared, in the order in which they are told.
+var managed = [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct}
+
+// differences say what a modify changes.
+func (t *Task) differences(set fleet.Fields) string {
+	var texts []string
+	for _, f := range managed {
+		if want := set.Get(f); want != "" {
+			texts = append(texts, fmt.Sprintf("%s %s → %s", f, orNone(t.Before.Get(f)), want))
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// rename says why an endpoint cannot have its wanted name, and where it can only
+// once another endpoint gave it up, which step does that. Names are not unique on
+// the platform, but rows are told apart by them.
+func (b *builder) rename(t *Task) (after *Place, unfit string) {
+	name := t.Spec.Name
+	if name == "" || fleet.FieldName.Same(name, t.Before.Name) {
+		return nil, ""
+	}
+	if b.protected(t) {
+		return nil, fmt.Sprintf("it is protected, and would be renamed to %s", fleet.Quote(name))
+	}
 	live, others := b.have.ByName(name)
 	if live == nil || live == t.Before {
-		return ""
+		return nil, ""
 	}
-	if *after = b.moves.name(live); *after != nil && len(others) == 0 {
-		return ""
+	if after = b.moves.name(live); after != nil && len(others) == 0 {
+		return after, ""
 	}
-	*after = nil
-	called := fmt.Sprintf("it would be renamed to %s, which endpoint %s is called already", fleet.Quote(name), live.ID)
+	unfit = fmt.Sprintf("it would be renamed to %s, which endpoint %s is called already", fleet.Quote(name), live.ID)
 	if why := b.moves.names[live]; why != "" {
-		return called + ", " + why
+		unfit += ", " + why
 	}
-	return called
+	return nil, unfit
 }
 
 // protected says whether the endpoint may not be hurt, by its present name or

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,13 +15,22 @@ const sim1 = "8932042000001234562"
 
 var whole = fleet.Fields{Name: "m", PlanID: "1", APNGroupID: "PDP_12", RoamingProfileID: "1201"}
 
+// What travels in one call is one part of a modify.
+func TestPartsOfAModify(t *testing.T) {
+	set := fleet.Fields{Name: "n", PlanID: "2", APNGroupID: "PDP_12"}
+	for dialect, want := range map[Dialect][]fleet.Fields{EndpointInfo{}: {set}, Collection{}: {{PlanID: "2"}, {Name: "n", APNGroupID: "PDP_12"}}} {
+		if got := dialect.Abilities().Parts(set); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", dialect.Abilities().Dialect, got, want)
+		}
+	}
+}
+
 func TestTheShapeCarriesTheCollectionDialect(t *testing.T) {
 	create := []fleet.Change{
 		{Action: fleet.Create, Fields: fleet.Fields{Name: "m", PlanID: "1"}},
 		{Action: fleet.Link, Fields: fleet.Fields{ICCID: sim1}},
 		{Action: fleet.Activate},
 	}
-	modify := []fleet.Change{{Action: fleet.Modify, Fields: fleet.Fields{Name: "n", PlanID: "2"}}}
 	tests := []struct {
 		name    string
 		dialect Dialect
@@ -30,9 +40,6 @@ func TestTheShapeCarriesTheCollectionDialect(t *testing.T) {
 		{"create in three calls", EndpointInfo{}, create, []string{"create 0:1", "link 1:2", "activate 2:3"}},
 		{"create in one call", Collection{}, create, []string{"create 0:3"}},
 		{"create and link in one call", Collection{}, create[:2], []string{"create 0:2"}},
-		{"modify in one call", EndpointInfo{}, modify, []string{"modify 0:1"}},
-		{"modify in two calls", Collection{}, modify, []string{"modify 0:1", "modify 0:1"}},
-		{"a step that takes no call", EndpointInfo{}, []fleet.Change{{Action: fleet.Modify}, {Action: fleet.Delete}}, []string{"delete 1:2"}},
 		{"activate does not fold without its create", Collection{}, create[1:], []string{"link 0:1", "activate 1:2"}},
 	}
 	for _, tt := range tests {
