@@ -131,6 +131,8 @@ type runner struct {
 	reads   atomic.Int64 // to settle
 	panics  fleet.Panics
 
+	settlers sync.WaitGroup // those who find out what unknown calls did
+
 	deletes  atomic.Int64 // deleting calls so far
 	deleting atomic.Int64 // of them, those that are in flight or unknown
 
@@ -143,8 +145,7 @@ type runner struct {
 // had begun is over.
 func (r *runner) run(ctx context.Context) {
 	listings, stop := context.WithCancel(ctx)
-	var settlers sync.WaitGroup
-	r.creates.begin(r, listings, &settlers)
+	r.creates.begin(r, listings)
 	if after := r.opts.Halt.After; after > 0 {
 		timer := time.AfterFunc(after, func() { r.endSoon(fmt.Errorf("the time of the run (%s) is up; no new tasks were begun", after)) })
 		defer timer.Stop()
@@ -153,7 +154,7 @@ func (r *runner) run(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(max(r.opts.Workers, 1))
 	r.putStaleAside()
-	r.reopen(ctx, &settlers)
+	r.reopen(ctx)
 	fresh := 0
 	for {
 		task, ok := r.queue.next(func() (int, bool) { return r.fresh(ctx, &fresh) })
@@ -162,13 +163,13 @@ func (r *runner) run(ctx context.Context) {
 		}
 		g.Go(func() error {
 			defer r.panics.Guard(r.crash)
-			r.perform(ctx, task, &settlers)
+			r.perform(ctx, task)
 			return nil
 		})
 	}
 	_ = g.Wait()
 	stop()
-	settlers.Wait()
+	r.settlers.Wait()
 	r.panics.Rethrow()
 }
 
@@ -180,7 +181,7 @@ func (r *runner) crash() {
 }
 
 // reopen hands what was open before the run to those that settle.
-func (r *runner) reopen(ctx context.Context, settlers *sync.WaitGroup) {
+func (r *runner) reopen(ctx context.Context) {
 	for i := range r.results {
 		if !r.results[i].Open() {
 			continue
@@ -191,26 +192,28 @@ func (r *runner) reopen(ctx context.Context, settlers *sync.WaitGroup) {
 			r.deleting.Add(1)
 		}
 		if by, shown := r.found(i); shown {
-			r.decide(i, by)
+			r.decide(ctx, i, by)
 			continue
 		}
-		r.settle(ctx, i, settlers)
+		r.settle(ctx, i)
 	}
 }
 
 // found says whether the listing made right before the run shows a task's open
 // call.
-func (r *runner) found(task int) (ruling, bool) {
+func (r *runner) found(task int) (by ruling, shown bool) {
 	res, have := &r.results[task], r.opts.Found
 	switch {
 	case have == nil:
-		return ruling{}, false
+		return by, false
 	case res.next().Action == fleet.Create:
-		by := r.made(task, have)
+		by = r.made(task, have)
 		return by, by.verdict == applied
 	}
 	live, _ := have.ByID(res.ID)
-	return ruling{verdict: applied}, res.shownBy(res.next(), live)
+	by.verdict = applied
+	by.shown, shown = res.showing(live)
+	return by, shown
 }
 
 // putStaleAside ends the tasks that may not run, before any begins: others may

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,12 +142,41 @@ func (r *Result) finding(f journal.Finding) {
 	if f.ID != "" {
 		r.ID = f.ID
 	}
+	r.split()
 	for r.done < len(r.calls) && r.pending() == fleet.Done {
 		r.advance(r.done + 1)
 	}
 	r.Err = nil
 	r.explain(f.Err)
 	r.sum()
+}
+
+// split takes the next call apart when only some of its steps are done: what is
+// left of them is made, or found out, by itself.
+func (r *Result) split() {
+	if r.done == len(r.calls) {
+		return
+	}
+	c := r.calls[r.done]
+	if c.End-c.First == 1 || r.Steps[c.First].Outcome != fleet.Done || r.pending() == fleet.Done {
+		return
+	}
+	apart := fleet.Abilities{}.Calls(r.Task.Changes()[c.First:c.End])
+	for i := range apart {
+		apart[i].First, apart[i].End = apart[i].First+c.First, apart[i].End+c.First
+	}
+	r.calls = slices.Concat(r.calls[:r.done], apart, r.calls[r.done+1:])
+}
+
+// unclear are the steps of which nobody knows whether the last request did them.
+func (r *Result) unclear() (first, end int) {
+	if r.done == len(r.calls) {
+		return 0, 0
+	}
+	first = r.calls[r.done].First
+	for end = first; end < len(r.Steps) && r.Steps[end].Outcome == fleet.Unknown; end++ {
+	}
+	return first, end
 }
 
 // pending is the outcome of the steps of the call that comes next, as far as it was

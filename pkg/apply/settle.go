@@ -104,64 +104,124 @@ func (e *evidence) next(window time.Duration) time.Time {
 // sent again: one makes an endpoint, the other is billed.
 func twice(a fleet.Action) bool { return a == fleet.Create || a == fleet.Activate }
 
+// twice says so of what is unclear.
+func (r *Result) twice() bool {
+	first, end := r.unclear()
+	return slices.ContainsFunc(r.Steps[first:end], func(s StepResult) bool { return twice(s.Action) })
+}
+
 // ruling is a verdict with what it rests on.
 type ruling struct {
 	verdict
-	id   fleet.ID      // of the endpoint, where it was found by its name
-	flaw fleet.Outcome // failed when something is wrong besides
-	why  string
+	shown int           // of the unclear steps, those that are proved done, from the first one on
+	id    fleet.ID      // of the endpoint, where it was found by its name or its SIM
+	flaw  fleet.Outcome // failed when something is wrong besides
+	why   string
 }
 
 var stopped = ruling{why: "the run was stopped before that was known"}
 
 // settle finds out what a task's last call did, in the background: an endpoint
-// with an id is read by itself, new ones are looked for in listings that serve
-// all of them.
-func (r *runner) settle(ctx context.Context, task int, settlers *sync.WaitGroup) {
+// with an id is read by itself, one that was made with a SIM is looked for by that,
+// others in listings that serve all of them.
+func (r *runner) settle(ctx context.Context, task int) {
 	res := &r.results[task]
-	switch {
-	case res.next().Action != fleet.Create:
-		settlers.Go(func() {
-			defer r.panics.Guard(r.crash)
-			r.decide(task, r.watch(ctx, task))
-		})
-	case !r.creates.add(task, res.sent):
-		r.decide(task, stopped)
+	find := r.watch
+	switch call := res.next(); {
+	case call.Action == fleet.Create && call.Fields.ICCID != "":
+		find = r.watchCard
+	case call.Action == fleet.Create:
+		r.list(ctx, task, evidence{sent: res.sent})
+		return
+	}
+	r.settlers.Go(func() {
+		defer r.panics.Guard(r.crash)
+		find(ctx, task)
+	})
+}
+
+// list looks for what a create made in listings.
+func (r *runner) list(ctx context.Context, task int, e evidence) {
+	if !r.creates.add(task, e) {
+		r.decide(ctx, task, stopped)
 	}
 }
 
 // watch reads a task's endpoint until it is known whether the last call was
 // applied.
-func (r *runner) watch(ctx context.Context, task int) ruling {
-	res := &r.results[task]
-	call, s := res.next(), r.opts.Settling
-	e := evidence{sent: res.sent}
-	for until(ctx, e.next(s.Window)) {
+func (r *runner) watch(ctx context.Context, task int) {
+	res, s := &r.results[task], r.opts.Settling
+	id, e, by := res.next().EndpointID, evidence{sent: res.sent}, stopped
+	for by.verdict == undecided && until(ctx, e.next(s.Window)) {
 		began := time.Now()
-		live, err := r.look(ctx, call.EndpointID)
+		live, err := r.look(ctx, id)
 		if err != nil {
 			if e.fail(s.Patience) {
-				return ruling{why: fmt.Sprintf("reading it failed for %s: %v", s.Patience, err)}
+				by.why = fmt.Sprintf("reading it failed for %s: %v", s.Patience, err)
+				break
 			}
 			continue
 		}
-		if v := e.judge(res.shownBy(call, live), began, twice(call.Action), s.Window); v != undecided {
-			return ruling{verdict: v, why: res.moved(v, live)}
+		shown, all := res.showing(live)
+		if v := e.judge(all, began, res.twice(), s.Window); v != undecided {
+			by = ruling{verdict: v, shown: shown, why: res.moved(v, shown, live)}
 		}
 	}
-	return stopped
+	r.decide(ctx, task, by)
+}
+
+// watchCard looks for the endpoint that a create made by the SIM that it was to
+// have, as often as that may show what was applied soon. A SIM that is free does not
+// prove that there is no endpoint: that is for listings.
+func (r *runner) watchCard(ctx context.Context, task int) {
+	res := &r.results[task]
+	call, e := res.next(), evidence{sent: res.sent}
+	for at := e.next(r.opts.Settling.Window); at.Before(e.sent.Add(r.opts.Settling.Window)) && until(ctx, at); at = e.next(r.opts.Settling.Window) {
+		e.looked = time.Now()
+		if live := r.holder(ctx, call); live != nil && r.taken.take(live.ID) {
+			shown, _ := res.showing(live)
+			r.decide(ctx, task, ruling{verdict: applied, shown: shown, id: live.ID})
+			return
+		}
+	}
+	r.list(ctx, task, e)
+}
+
+// holder is the endpoint that has the SIM of a create, if it has its name too; nil
+// also where it cannot be read.
+func (r *runner) holder(ctx context.Context, call fleet.Call) *fleet.Endpoint {
+	page, err := settlingReads{r}.Page(ctx, fleet.Query{List: fleet.SIMs, ICCID: call.Fields.ICCID})
+	if err != nil || len(page.SIMs) != 1 || page.SIMs[0].EndpointID == "" {
+		return nil
+	}
+	live, err := r.look(ctx, page.SIMs[0].EndpointID)
+	if err != nil || live == nil || !fleet.FieldName.Same(live.Name, call.Name) {
+		return nil
+	}
+	return live
 }
 
 // moved says what else is not as the task left it, where its call was not
-// applied.
-func (r *Result) moved(v verdict, live *fleet.Endpoint) string {
+// applied, or only the first of its steps.
+func (r *Result) moved(v verdict, shown int, live *fleet.Endpoint) string {
 	switch {
 	case v != notApplied:
 		return ""
 	case live == nil:
 		return "the endpoint is gone since the plan"
 	}
-	return r.changed(live)
+	so := *r
+	so.Steps = slices.Clone(r.Steps)
+	so.did(shown)
+	return so.changed(live)
+}
+
+// did notes that the first of the unclear steps are done.
+func (r *Result) did(shown int) {
+	first, _ := r.unclear()
+	for i := range shown {
+		r.Steps[first+i].Outcome = fleet.Done
+	}
 }
 
 // look reads one endpoint; nil when the platform has none of that id.
@@ -186,15 +246,16 @@ func until(ctx context.Context, at time.Time) bool {
 }
 
 // decide acts on a ruling about a task's last call: the task goes on, sends the
-// call again, or ends. What is left undecided stays unknown.
-func (r *runner) decide(task int, by ruling) {
+// call again, or ends. What is left undecided stays unknown. An endpoint that was
+// made without all that its call was to do is watched for the rest.
+func (r *runner) decide(ctx context.Context, task int, by ruling) {
 	res := &r.results[task]
 	r.deleted(res.next().Action)
 	switch {
 	case by.verdict == undecided:
 		r.doubt(task, by.why)
 	case by.verdict == applied:
-		r.settled(task, fleet.Done, by)
+		r.settled(task, fleet.Unknown, by)
 	case by.why != "":
 		r.settled(task, fleet.Stale, by)
 	case res.tries >= mostAttempts:
@@ -203,25 +264,31 @@ func (r *runner) decide(task int, by ruling) {
 	default:
 		r.settled(task, fleet.NotAttempted, by)
 	}
-	if res.goesOn() && !r.opts.Only {
+	switch {
+	case by.verdict == applied && res.Open():
+		r.settle(ctx, task)
+	case res.goesOn() && !r.opts.Only:
 		r.wake(task, false)
 		r.queue.again(task)
-		return
+	default:
+		r.finish(task)
 	}
-	r.finish(task)
 }
 
-// settled books what a task's last call came to.
-func (r *runner) settled(task int, o fleet.Outcome, by ruling) {
+// settled books what a task's last call came to: the steps that are proved done,
+// and the outcome of the others.
+func (r *runner) settled(task int, others fleet.Outcome, by ruling) {
 	res := &r.results[task]
 	f := res.stands(task)
 	f.Err, f.Flaw = by.why, by.flaw
 	if by.id != "" {
 		f.ID = by.id
 	}
-	call := res.calls[res.done]
-	for i := call.First; i < call.End; i++ {
-		f.Steps[i] = o
+	first, end := res.unclear()
+	for i := first; i < end; i++ {
+		if f.Steps[i] = others; i < first+by.shown {
+			f.Steps[i] = fleet.Done
+		}
 	}
 	r.finds(task, f)
 }
@@ -245,28 +312,28 @@ type creates struct {
 }
 
 // begin starts to list whenever something is open, until the context ends.
-func (c *creates) begin(r *runner, ctx context.Context, settlers *sync.WaitGroup) {
+func (c *creates) begin(r *runner, ctx context.Context) {
 	c.open, c.bell = map[int]*evidence{}, make(chan struct{}, 1)
-	settlers.Go(func() {
+	r.settlers.Go(func() {
 		defer r.panics.Guard(r.crash)
 		l := lister{runner: r}
 		for c.wait(ctx, &l) {
 			l.list(ctx)
 		}
 		for _, task := range c.close() {
-			r.decide(task, stopped)
+			r.decide(ctx, task, stopped)
 		}
 	})
 }
 
 // add opens a task; it is false when nobody lists any more.
-func (c *creates) add(task int, sent time.Time) bool {
+func (c *creates) add(task int, e evidence) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {
 		return false
 	}
-	c.open[task] = &evidence{sent: sent}
+	c.open[task] = &e
 	select {
 	case c.bell <- struct{}{}:
 	default:
@@ -357,11 +424,11 @@ func (c *creates) wait(ctx context.Context, l *lister) bool {
 }
 
 // close decides about one task that is open no more.
-func (l *lister) close(task int, by ruling) {
+func (l *lister) close(ctx context.Context, task int, by ruling) {
 	l.creates.mu.Lock()
 	delete(l.creates.open, task)
 	l.creates.mu.Unlock()
-	l.decide(task, by)
+	l.decide(ctx, task, by)
 }
 
 // lister lists for those who wait for new endpoints.
@@ -399,7 +466,7 @@ func (l *lister) list(ctx context.Context) {
 	}
 	l.began, l.pages = began, have.Pages
 	for _, task := range tasks {
-		l.judge(task, began, have)
+		l.judge(ctx, task, began, have)
 	}
 }
 
@@ -407,21 +474,21 @@ func (l *lister) list(ctx context.Context) {
 func (l *lister) failed(ctx context.Context, tasks []int, err error) {
 	for _, task := range tasks {
 		if l.creates.evidence(task).fail(l.opts.Settling.Patience) && ctx.Err() == nil {
-			l.close(task, ruling{why: fmt.Sprintf("listing failed for %s: %v", l.opts.Settling.Patience, err)})
+			l.close(ctx, task, ruling{why: fmt.Sprintf("listing failed for %s: %v", l.opts.Settling.Patience, err)})
 		}
 	}
 }
 
 // judge holds one create against a listing.
-func (l *lister) judge(task int, began time.Time, have *inventory.Inventory) {
+func (l *lister) judge(ctx context.Context, task int, began time.Time, have *inventory.Inventory) {
 	by := l.made(task, have)
 	if by.verdict != applied && l.mistaken(task, have) {
-		l.close(task, ruling{why: "an endpoint of its name was made, and the platform gave that one's id to another row; look at both"})
+		l.close(ctx, task, ruling{why: "an endpoint of its name was made, and the platform gave that one's id to another row; look at both"})
 		return
 	}
 	by.verdict = l.creates.evidence(task).judge(by.verdict == applied, began, true, l.opts.Settling.Window)
 	if by.verdict != undecided {
-		l.close(task, by)
+		l.close(ctx, task, by)
 	}
 }
 
@@ -430,8 +497,13 @@ func (l *lister) judge(task int, began time.Time, have *inventory.Inventory) {
 // choose.
 func (r *runner) made(task int, have *inventory.Inventory) (by ruling) {
 	made := r.madeFor(task, have)
-	if len(made) > 0 {
-		by.verdict, by.id = applied, made[0]
+	for i, id := range made {
+		live, _ := have.ByID(id)
+		if shown, _ := r.results[task].showing(live); i == 0 || shown > by.shown {
+			by.verdict, by.id, by.shown = applied, id, shown
+		}
+	}
+	if by.id != "" {
 		r.taken.take(by.id)
 	}
 	if len(made) > 1 {

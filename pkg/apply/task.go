@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -20,7 +19,7 @@ const mostAttempts = 3
 // perform does the calls of one task from where it stands, until one is not
 // done. One whose outcome is unknown is handed to those that settle, and the
 // place is free for another task.
-func (r *runner) perform(ctx context.Context, task int, settlers *sync.WaitGroup) {
+func (r *runner) perform(ctx context.Context, task int) {
 	res := &r.results[task]
 	for ctx.Err() == nil && res.goesOn() {
 		clear, aside := r.clear(task)
@@ -31,7 +30,7 @@ func (r *runner) perform(ctx context.Context, task int, settlers *sync.WaitGroup
 			break
 		}
 		if res.Open() {
-			r.settle(ctx, task, settlers)
+			r.settle(ctx, task)
 			return
 		}
 		r.wake(task, false)

@@ -228,14 +228,14 @@ func (r *Result) shows(step int, live *fleet.Endpoint) bool {
 	return true // a create: it is there
 }
 
-// shownBy says whether a live endpoint bears the effect of a call.
-func (r *Result) shownBy(call fleet.Call, live *fleet.Endpoint) bool {
-	for i := call.First; i < call.End; i++ {
-		if !r.shows(i, live) {
-			return false
-		}
+// showing is how many of the unclear steps, from the first one on, a live endpoint
+// bears the effects of, and whether that is all of them.
+func (r *Result) showing(live *fleet.Endpoint) (n int, all bool) {
+	first, end := r.unclear()
+	for first+n < end && r.shows(first+n, live) {
+		n++
 	}
-	return true
+	return n, first+n == end
 }
 
 // cardBefore says whether the card that the task linked before a step is there;
