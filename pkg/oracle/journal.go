@@ -149,6 +149,9 @@ func (j *judge) checkIntents() {
 		return
 	}
 	for _, e := range j.history.calls {
+		if e.rides {
+			continue
+		}
 		s := e.subject()
 		n, list := seen[s], j.announced[s]
 		seen[s]++
@@ -184,7 +187,10 @@ func Sends(e Evidence) (seen, journalled int) {
 	j := newJudge(e)
 	open := map[subject]int{} // requests that no ended call accounts for
 	for _, e := range j.history.calls {
-		open[e.subject()]++
+		if !e.rides {
+			open[e.subject()]++
+			seen++
+		}
 	}
 	calls := j.tallies()
 	for _, c := range calls {
@@ -200,7 +206,7 @@ func Sends(e Evidence) (seen, journalled int) {
 			open[c.subject] -= n
 		}
 	}
-	return len(j.history.calls), journalled
+	return seen, journalled
 }
 
 func (j *judge) tallies() (all []*tally) {

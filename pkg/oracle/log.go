@@ -24,9 +24,13 @@ type entry struct {
 	Effect     string    `json:"effect"`
 	Applied    bool      `json:"applied"`
 	AppliedAt  time.Time `json:"appliedAt"`
+	Asks       string    `json:"asks"` // what a create was to do along
+	Also       string    `json:"also"` // what it did of that
+	AlsoAt     time.Time `json:"alsoAt"`
 
 	action string  // create, …, suspend or resume; "" when a lifecycle call could be either
 	intent *intent // the last one before it, nil when there is none
+	rides  bool    // no request of its own: it went along with a create
 }
 
 func (e *entry) String() string {
@@ -132,7 +136,9 @@ func (j *judge) readLog() {
 }
 
 func (h *history) add(e *entry) {
-	h.all = append(h.all, e)
+	if !e.rides {
+		h.all = append(h.all, e)
+	}
 	switch {
 	case e.Op == opEndpoints && e.answered():
 		h.reads = append(h.reads, e)
@@ -147,6 +153,19 @@ func (h *history) add(e *entry) {
 	if e.mutates() {
 		h.calls = append(h.calls, e)
 	}
+	for op := range strings.FieldsSeq(e.Asks) {
+		if e.EndpointID != "" {
+			h.add(e.along(op))
+		}
+	}
+}
+
+// along is what went along with a create, as if it had been a request of its own.
+func (e *entry) along(op string) *entry {
+	ride := *e
+	ride.Op, ride.Asks, ride.rides = op, "", true
+	ride.Applied, ride.AppliedAt = slices.Contains(strings.Fields(e.Also), op), e.AlsoAt
+	return &ride
 }
 
 // nameActions finds out what each call was meant to do. The log has one

@@ -99,12 +99,69 @@ func (c *call) ids(name string, data []byte) []fleet.ID {
 	return ids
 }
 
-func (s *Simulator) createIn(in speech, what info, now time.Time) (reply, change) {
-	if in == collection {
-		return s.createFolded(what, now)
+func (s *Simulator) createIn(c *call, now time.Time) (reply, change) {
+	if c.route.speech != collection {
+		return s.create(c.info, now)
 	}
-	return s.create(what, now)
+	r, ch := s.createFolded(c.info, now)
+	if r.outer == "0" && c.partly() {
+		return s.createFolded(c.part(), now)
+	}
+	return r, ch
 }
+
+// rides names what a create is to do along.
+func (c *call) rides() string {
+	switch {
+	case c.route.op != wire.OpCreate || c.info.LinkSIM != "true":
+		return ""
+	case c.info.Activation != "true":
+		return "link"
+	}
+	return "link activate"
+}
+
+// partly says whether the call does only a part of what it was asked for.
+func (c *call) partly() bool {
+	return c.rides() != "" && (c.effect == MadeOnly || c.effect == MadeFirst || c.effect == LinkedOnly)
+}
+
+// part is what a create does at once of what it was asked for.
+func (c *call) part() info {
+	in := c.info
+	if in.Activation = "false"; c.effect != LinkedOnly {
+		in.LinkSIM = "false"
+	}
+	return in
+}
+
+// along notes what a create did along, and has what is left of it done later.
+func (s *Simulator) along(c *call, at time.Time) {
+	e := c.entry
+	switch e.Also, e.AlsoAt = c.rides(), at; {
+	case c.partly() && c.effect == LinkedOnly:
+		e.Also = "link"
+	case c.partly():
+		e.Also, e.AlsoAt = "", time.Time{}
+	case e.Also == "":
+		e.AlsoAt = time.Time{}
+	}
+	if c.effect == MadeFirst && c.rides() != "" {
+		s.later(c, at.Add(c.delay))
+	}
+}
+
+// later has link and activation done as if by calls of their own.
+func (s *Simulator) later(c *call, at time.Time) {
+	what := info{EndpointID: c.entry.EndpointID, ICCID: c.info.ICCID}
+	for op := range strings.FieldsSeq(c.rides()) {
+		rest := &call{route: route{op: ops[op], speech: collection}, info: what, entry: &Entry{}}
+		s.enqueue(&job{call: rest, at: at, of: c.entry})
+	}
+}
+
+// ops are the operations that ride in a create.
+var ops = map[string]wire.Op{"link": wire.OpLink, "activate": wire.OpActivate}
 
 // createFolded makes an endpoint, links its SIM and activates it, all or nothing
 // (assumed). Name, isLinkSIM and roaming profile are documented as mandatory,

@@ -266,6 +266,45 @@ func TestEffectsInTheCollection(t *testing.T) {
 	}
 }
 
+// A create may do at once, or for good, a part of what it was to do; the rest comes
+// later, or not.
+func TestAFoldedCreateDoneInPart(t *testing.T) {
+	for effect, want := range map[Effect][2]string{MadeOnly: {"Pre-Active/", "Pre-Active/"}, LinkedOnly: {"Pre-Active/linked", "Pre-Active/linked"}, MadeFirst: {"Pre-Active/", "Active/linked"}} {
+		for _, kept := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				v := visit(t, WithFaults(Fault{Op: opCreate, Row: "a", Times: 1, Effect: effect, Delay: time.Minute}))
+				if g := v.post("/api/CreateEndPoint", withSIM("a", "true")); g.codes() != "1/10239" {
+					t.Fatalf("%s: got %s", effect, g.body)
+				}
+				looks := func() string {
+					e := v.sim.Endpoints()[0]
+					if e.ICCID != "" {
+						return string(e.Status) + "/linked"
+					}
+					return string(e.Status) + "/"
+				}
+				if got := looks(); got != want[0] {
+					t.Errorf("%s: got %s at once, want %s", effect, got, want[0])
+				}
+				if kept {
+					again := New()
+					if err := again.Load(strings.NewReader(saved(t, v.sim))); err != nil {
+						t.Fatal(err)
+					}
+					v.sim = again
+				}
+				time.Sleep(2 * time.Minute)
+				if got := looks(); got != want[1] {
+					t.Errorf("%s: got %s in the end, want %s", effect, got, want[1])
+				}
+				if e := v.sim.Log(); !kept && (e[1].Asks != "link activate" || e[1].Also != map[Effect]string{LinkedOnly: "link", MadeFirst: "link activate"}[effect] || e[1].AlsoAt.IsZero() != (effect == MadeOnly)) {
+					t.Errorf("%s: got %+v", effect, e[1])
+				}
+			})
+		}
+	}
+}
+
 func TestFaultsOfReadsInTheCollection(t *testing.T) {
 	v := visit(t, WithFaults(
 		Fault{Op: opEndpoints, Row: "b", Times: 1, Effect: WrongID},

@@ -63,6 +63,9 @@ const (
 	LoginBlocked  // 11044, not done
 	Redirect302   // HTTP 302 to another host, not done
 	Redirect307   // HTTP 307 to another host, not done
+	MadeOnly      // 10239; of a create with link and activation, the endpoint is made, else done
+	LinkedOnly    // the same, the endpoint is made and its SIM linked
+	MadeFirst     // the same, the rest is done after the delay
 	effectEnd
 )
 
@@ -134,6 +137,9 @@ var effects = [effectEnd]trait{
 	LoginBlocked:      {name: "login-blocked", work: never, answer: says(codeBlocked, "the account is blocked")},
 	Redirect302:       {name: "redirect-302", work: never, answer: redirect(http.StatusFound)},
 	Redirect307:       {name: "redirect-307", work: never, answer: redirect(http.StatusTemporaryRedirect)},
+	MadeOnly:          {name: "made-only", answer: unsure},
+	LinkedOnly:        {name: "linked-only", answer: unsure},
+	MadeFirst:         {name: "made-first", answer: unsure},
 }
 
 // EffectNames are the text forms of all effects but NoEffect.

@@ -93,6 +93,9 @@ var wants = map[Effect]wanted{
 	LoginBlocked: {0, 0, envelopeOf("1/11044", "")},
 	Redirect302:  {0, 0, redirected(302)},
 	Redirect307:  {0, 0, redirected(307)},
+	MadeOnly:     {1, 1, envelopeOf("1/10239", "verify")},
+	LinkedOnly:   {1, 1, envelopeOf("1/10239", "verify")},
+	MadeFirst:    {1, 1, envelopeOf("1/10239", "verify")},
 
 	// those that touch listings only
 	PagingIgnored: {1, 1, envelopeOf("0/99001", "")},

@@ -86,7 +86,7 @@ func ParseFault(text string) (Fault, error) {
 	for _, part := range parts[1:] {
 		problem(f.setPart(part))
 	}
-	if f.Delay == 0 && (effects[f.Effect].work == later || f.Effect == Slow) {
+	if f.Delay == 0 && (effects[f.Effect].work == later || f.Effect == Slow || f.Effect == MadeFirst) {
 		problem(fmt.Errorf("%s needs a delay, such as delay:90s", f.Effect))
 	}
 	if err := problems.Err(); err != nil {

@@ -27,6 +27,9 @@ type Entry struct {
 	Effect       Effect    `json:"effect,omitempty"`
 	Applied      bool      `json:"applied,omitempty"` // it changed the fleet
 	AppliedAt    time.Time `json:"appliedAt,omitzero"`
+	Asks         string    `json:"asks,omitempty"` // what a create was to do along: "link" or "link activate"
+	Also         string    `json:"also,omitempty"` // what it did of that
+	AlsoAt       time.Time `json:"alsoAt,omitzero"`
 	RequestBytes int       `json:"requestBytes"` // of the body
 	ReplyBytes   int       `json:"replyBytes"`   // of the body, even if it was cut
 }
@@ -66,7 +69,7 @@ func (j *journal) add(c *call, now time.Time) *Entry {
 	j.seq++
 	j.counts[c.route.op]++
 	j.chunks[last] = append(j.chunks[last], Entry{Seq: j.seq, At: now, Op: c.route.op, Path: c.route.path,
-		Row: c.row, EndpointID: c.about(), RequestBytes: c.size})
+		Row: c.row, EndpointID: c.about(), Asks: c.rides(), RequestBytes: c.size})
 	return &j.chunks[last][len(j.chunks[last])-1]
 }
 

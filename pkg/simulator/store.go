@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -145,6 +146,7 @@ type job struct {
 	at    time.Time
 	done  bool
 	reply reply
+	of    *Entry // the request whose rest it is, nil for a call of its own
 }
 
 // schedule gives a call its work. Work that is to be done at a later time is
@@ -215,6 +217,11 @@ func (s *Simulator) run(j *job, at time.Time) {
 	}
 	s.commit(ch, at)
 	c.entry.Applied, c.entry.AppliedAt = true, at
+	if j.of != nil {
+		j.of.Also, j.of.AlsoAt = strings.TrimLeft(j.of.Also+" "+c.route.op.String(), " "), at
+		return
+	}
+	s.along(c, at)
 	if c.effect == Duplicate {
 		_, again := s.work(c, at)
 		s.commit(again, at)

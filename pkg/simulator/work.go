@@ -51,7 +51,7 @@ func (s *Simulator) work(c *call, now time.Time) (reply, change) {
 		return refuse(codeInvalid, c.bad), change{}
 	}
 	if c.route.op == wire.OpCreate {
-		return s.createIn(c.route.speech, c.info, now)
+		return s.createIn(c, now)
 	}
 	if c.info.EndpointID == "" {
 		return refuse(codeInvalid, "invalid endpointId: missing"), change{}
