@@ -99,7 +99,8 @@ func (s *sending) announce() error {
 		return fleet.ErrRecheck
 	}
 	s.intents++
-	i := journal.Intent{Task: s.task, Call: res.done, Attempt: s.attempt, Action: s.call.Action, ID: s.call.EndpointID, Name: s.call.Name, ICCID: res.card()}
+	i := journal.Intent{Task: s.task, Call: res.done, Attempt: s.attempt, Action: s.call.Action, ID: s.call.EndpointID, Name: s.call.Name, ICCID: res.card(),
+		Links: s.call.Action == fleet.Create && s.call.Fields.ICCID != "", Starts: s.call.Activate}
 	if err := s.opts.Journal.Intent(i); err != nil {
 		return err
 	}

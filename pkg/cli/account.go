@@ -87,13 +87,17 @@ func (s *session) doubts(histories []*journal.History) (doubts []plan.Doubt) {
 	now := s.clock()
 	for _, h := range histories {
 		for _, i := range h.Open() {
-			doubts = append(doubts, plan.Doubt{Run: h.Run, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID})
+			doubts = append(doubts, doubtOf(h, i, false))
 		}
 		for _, i := range h.Young(now, s.settling.Window) {
-			doubts = append(doubts, plan.Doubt{Run: h.Run, Done: true, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID})
+			doubts = append(doubts, doubtOf(h, i, true))
 		}
 	}
 	return doubts
+}
+
+func doubtOf(h *journal.History, i journal.Intent, done bool) plan.Doubt {
+	return plan.Doubt{Run: h.Run, Done: done, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID, Links: i.Links, Starts: i.Starts}
 }
 
 // ofRun is a run of the past as its journal and its plan have it.

@@ -39,6 +39,8 @@ var pairings = []pairing{
 	{resumed, place{wire.OpLifecycle, 1}, place{wire.OpLifecycle, 2}},
 	{removed, place{wire.OpDelink, 1}, place{wire.OpDelink, 2}},
 	{removedRaw, place{wire.OpDelete, 1}, place{wire.OpDelete, 2}},
+	{onboarded, place{wire.OpCreate, 1}, place{wire.OpCreate, 2}},
+	{stocked, place{wire.OpCreate, 1}, place{wire.OpCreate, 2}},
 	{onboarded, place{wire.OpCreate, 1}, place{wire.OpLink, 1}},
 	{onboarded, place{wire.OpLink, 1}, place{wire.OpActivate, 1}},
 	{onboarded, place{wire.OpCreate, 1}, place{wire.OpActivate, 1}},
@@ -71,8 +73,8 @@ const rowsEach = 24
 
 // gather makes a schedule of meetings; the lag and the workers change from one
 // to the next.
-func gather(number int, all []meeting) *schedule {
-	w := &schedule{seed: uint64(number), workers: []int{64, 1, 8}[number%3], latency: 10 * time.Millisecond, lag: []time.Duration{0, 30 * time.Second}[number%2],
+func gather(number int, all []meeting, dialect wire.Dialect) *schedule {
+	w := &schedule{seed: uint64(number), dialect: dialect, workers: []int{64, 1, 8}[number%3], latency: 10 * time.Millisecond, lag: []time.Duration{0, 30 * time.Second}[number%2],
 		pinned: map[simulator.Event]simulator.Effect{}, touched: map[string]time.Time{}}
 	for i, m := range all {
 		w.kinds = append(w.kinds, m.need)
@@ -109,7 +111,9 @@ const raceStep = 25
 
 // Every fault of every call, alone and with every other on the next attempt or
 // on the next call of the row.
-func TestBatteryPairs(t *testing.T) {
+func TestBatteryPairs(t *testing.T) { inEach(t, pairs) }
+
+func pairs(t *testing.T, dialect wire.Dialect) {
 	all := meetings()
 	n := (len(all) + rowsEach - 1) / rowsEach
 	step := 1
@@ -119,13 +123,13 @@ func TestBatteryPairs(t *testing.T) {
 	t.Logf("%d single faults and pairs", len(all)/step)
 	trials(t, n/step, func(i int) *schedule {
 		i *= step
-		return gather(i, all[i*rowsEach:min((i+1)*rowsEach, len(all))])
+		return gather(i, all[i*rowsEach:min((i+1)*rowsEach, len(all))], dialect)
 	})
 }
 
 // everything is a schedule with a row of every kind.
-func everything(seed int) *schedule {
-	w := &schedule{seed: uint64(seed), workers: 8, latency: time.Second, strays: 2, orphans: fleet.OrphansDelete, touched: map[string]time.Time{}}
+func everything(seed int, dialect wire.Dialect) *schedule {
+	w := &schedule{seed: uint64(seed), dialect: dialect, workers: 8, latency: time.Second, strays: 2, orphans: fleet.OrphansDelete, touched: map[string]time.Time{}}
 	for i := range 22 {
 		w.kinds = append(w.kinds, need(i)%kinds)
 	}
@@ -134,7 +138,9 @@ func everything(seed int) *schedule {
 
 // A crash at every operation of the disk, with the power or of the process only;
 // and every operation failing, once or for good.
-func TestBatteryCrashPoints(t *testing.T) {
+func TestBatteryCrashPoints(t *testing.T) { inEach(t, crashPoints) }
+
+func crashPoints(t *testing.T, dialect wire.Dialect) {
 	const most = 160 // operations of one run with its end, and some more
 	var points []crash
 	for ops := 1; ops <= most; ops++ {
@@ -149,7 +155,7 @@ func TestBatteryCrashPoints(t *testing.T) {
 		step = raceStep
 	}
 	trials(t, len(points)/step, func(i int) *schedule {
-		w := everything(i)
+		w := everything(i, dialect)
 		w.crashes = []crash{points[i*step]}
 		return w
 	})
@@ -157,7 +163,9 @@ func TestBatteryCrashPoints(t *testing.T) {
 
 // A schedule is the same whenever it is played, on one processor as on several:
 // faults are chosen by what a call is about.
-func TestBatteryReplays(t *testing.T) {
+func TestBatteryReplays(t *testing.T) { inEach(t, replays) }
+
+func replays(t *testing.T, dialect wire.Dialect) {
 	seeds := 60
 	if raceEnabled {
 		seeds = 8
@@ -166,7 +174,7 @@ func TestBatteryReplays(t *testing.T) {
 		var first []string
 		for _, procs := range []int{1, 2, 4} {
 			before := runtime.GOMAXPROCS(procs)
-			w := draw(10_000 + seed)
+			w := draw(10_000+seed, dialect)
 			// What strikes at a moment strikes whatever happens then, and how often
 			// something is read depends on waits that are random.
 			w.crashes, w.foreign, w.calm = nil, nil, true

@@ -126,12 +126,17 @@ func (m *machine) checkDoubts(p *process, made *plan.Plan) {
 			for i := range made.Tasks {
 				t := &made.Tasks[i]
 				same := open.Action == fleet.Create && t.Label() == open.Name || t.Before != nil && t.Before.ID == open.ID
-				if same && slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return s.Action == open.Action }) {
+				if same && slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return repeats(open, s.Action) }) {
 					m.fail("P3", "%s of %s is planned, and run %s does not know yet whether it did that", open.Action, open.Name, h.Run)
 				}
 			}
 		}
 	}
+}
+
+// repeats says whether a step does what a call was to do, or what rode along.
+func repeats(open journal.Intent, a fleet.Action) bool {
+	return a == open.Action || a == fleet.Link && open.Links || a == fleet.Activate && open.Starts
 }
 
 // checkExit demands that a journal does not say of a run that it ended with 0 while

@@ -40,6 +40,7 @@ import (
 var (
 	schedules = flag.Int("schedules", 100, "random schedules of the reliability battery")
 	seedFrom  = flag.Int("seed", 1, "the first of them")
+	only      = flag.String("dialect", "", "the one dialect that the battery is played in")
 	showLog   = flag.String("show", "", "of a schedule that breaks something, show the requests and journal lines with this text")
 )
 
@@ -89,7 +90,7 @@ func (l lostConnections) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() {
 		defer cancel()
 		dial := time.Duration(0)
-		if r.Method == http.MethodPost {
+		if r.Method != http.MethodGet {
 			dial = l.dial
 		}
 		select {
@@ -115,7 +116,7 @@ func (m *machine) start() (context.Context, *process) {
 	p := &process{cancel: cancel, crashed: make(chan struct{})}
 	purse := pace.NewShared(m.world.rate, m.slots)
 	client, err := platform.New(platform.Options{BaseURL: "https://test.invalid", Username: "ann", Password: platform.NewSecret("pw"),
-		Dialect: wire.EndpointInfo{}, Purse: purse, Parallel: m.world.workers, Transport: lostConnections{m.sim, m.world.dial, p.crashed}})
+		Dialect: m.world.dialect, Purse: purse, Parallel: m.world.workers, Transport: lostConnections{m.sim, m.world.dial, p.crashed}})
 	if err != nil {
 		panic(err)
 	}
@@ -483,9 +484,32 @@ func trial(t *testing.T, w *schedule) (violations []string, s shares) {
 	return violations, s
 }
 
+// dialects are those that the battery is played in.
+func dialects() []wire.Dialect {
+	names := wire.DialectNames()
+	if *only != "" {
+		names = []string{*only}
+	}
+	var all []wire.Dialect
+	for _, name := range names {
+		dialect, _ := wire.DialectByName(name)
+		all = append(all, dialect)
+	}
+	return all
+}
+
+// inEach runs a test in each dialect.
+func inEach(t *testing.T, test func(*testing.T, wire.Dialect)) {
+	for _, dialect := range dialects() {
+		t.Run(dialect.Abilities().Dialect, func(t *testing.T) { test(t, dialect) })
+	}
+}
+
 // Whatever goes wrong, and whenever the machine is killed: nothing is done
 // twice, nothing is lost, every row is accounted for truthfully.
-func TestBattery(t *testing.T) {
+func TestBattery(t *testing.T) { inEach(t, battery) }
+
+func battery(t *testing.T, dialect wire.Dialect) {
 	var mu sync.Mutex
 	total, sends := map[string]int{}, [2]int{}
 	began := time.Now()
@@ -494,10 +518,10 @@ func TestBattery(t *testing.T) {
 			t.Run(fmt.Sprint(worker), func(t *testing.T) {
 				t.Parallel()
 				for i := worker; i < *schedules && !t.Failed(); i += runtime.GOMAXPROCS(0) {
-					w := draw(*seedFrom + i)
+					w := draw(*seedFrom+i, dialect)
 					violations, s := trial(t, w)
 					if len(violations) > 0 {
-						t.Errorf("schedule %d (replay it with -seed %d -schedules 1): %s\n%s", w.seed, w.seed, w, strings.Join(violations, "\n"))
+						t.Errorf("schedule %d (replay it with -seed %d -schedules 1 -dialect %s): %s\n%s", w.seed, w.seed, dialect.Abilities().Dialect, w, strings.Join(violations, "\n"))
 					}
 					if s.seen != s.journalled {
 						t.Errorf("schedule %d: the platform saw %d sends, and the journals have %d", w.seed, s.seen, s.journalled)
@@ -535,8 +559,8 @@ func (s shares) count(total map[string]int, sends *[2]int) {
 }
 
 // draw makes the schedule of a number.
-func draw(seed int) *schedule {
+func draw(seed int, dialect wire.Dialect) *schedule {
 	w := rapid.Custom(drawSchedule).Example(seed)
-	w.seed = uint64(seed)
+	w.seed, w.dialect = uint64(seed), dialect
 	return w
 }

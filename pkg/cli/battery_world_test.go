@@ -42,6 +42,7 @@ const guarded0 = "m-protected"
 // schedule is everything that happens in one trial, chosen in advance.
 type schedule struct {
 	seed    uint64
+	dialect wire.Dialect
 	kinds   []need
 	strays  int  // endpoints in scope that no file lists
 	saved   bool // the first apply is of a saved plan
@@ -94,7 +95,7 @@ var breakages = []simulator.Effect{
 	simulator.HTMLPage, simulator.EmptyBody, simulator.NotJSON, simulator.NoData0, simulator.NoData1,
 	simulator.NoID, simulator.NoParam, simulator.WrongID, simulator.LyingSuccess,
 	simulator.HangApplied, simulator.HangLate, simulator.HangDropped, simulator.Slow, simulator.Duplicate,
-	simulator.Redirect302, simulator.Redirect307,
+	simulator.Redirect302, simulator.Redirect307, simulator.MadeOnly, simulator.LinkedOnly, simulator.MadeFirst,
 }
 
 // misreadings are what may go wrong with a read.
@@ -158,8 +159,8 @@ func drawCrash(t *rapid.T) crash {
 }
 
 func (w *schedule) String() string {
-	return fmt.Sprintf("kinds %v, saved %t, strays %d %s, workers %d, rate %g, latency %s, lag %s, dial %s, cursed %q, faults %d of 1000 of %v, pinned %v, crashes %+v, foreign %+v",
-		w.kinds, w.saved, w.strays, w.orphans, w.workers, w.rate, w.latency, w.lag, w.dial, w.cursed, w.perMil, w.effects, w.pinned, w.crashes, w.foreign)
+	return fmt.Sprintf("%s, kinds %v, saved %t, strays %d %s, workers %d, rate %g, latency %s, lag %s, dial %s, cursed %q, faults %d of 1000 of %v, pinned %v, crashes %+v, foreign %+v",
+		w.dialect.Abilities().Dialect, w.kinds, w.saved, w.strays, w.orphans, w.workers, w.rate, w.latency, w.lag, w.dial, w.cursed, w.perMil, w.effects, w.pinned, w.crashes, w.foreign)
 }
 
 func (w *schedule) has(k need) bool { return slices.Contains(w.kinds, k) }
@@ -204,27 +205,41 @@ func (w *schedule) simulator() *simulator.Simulator {
 			live = append(live, e)
 		}
 	}
-	base := fleet.Fields{PlanID: "100234", ServiceProfileID: "SP_1249", SIMProductID: "7"}
 	for i := range w.strays {
-		e := fleet.Endpoint{Fields: base, Status: fleet.StatusActive}
+		e := fleet.Endpoint{Fields: w.values(), Status: fleet.StatusActive}
 		e.Name, e.ICCID = fmt.Sprintf("m-stray-%d", i), batteryCards[70+i].ICCID
 		live = append(live, e)
 	}
-	protected := fleet.Endpoint{Fields: base, Status: fleet.StatusActive}
+	protected := fleet.Endpoint{Fields: w.values(), Status: fleet.StatusActive}
 	protected.Name, protected.ICCID = guarded0, batteryCards[79].ICCID
 	live = append(live, protected)
 	return simulator.New(simulator.WithStock(simulator.Stock{Catalogue: simulator.BuiltInStock().Catalogue, SIMs: batteryCards, Endpoints: live}),
 		simulator.WithPaging(10, 10), simulator.WithLatency(w.latency), simulator.WithReadLag(w.lag), simulator.WithTokenLife(5*time.Minute), simulator.WithFaultFunc(w.fault))
 }
 
+// values are those that all endpoints have, as far as the dialect has them.
+func (w *schedule) values() fleet.Fields {
+	f := fleet.Fields{PlanID: "100234", APNGroupID: "PDP_12"}
+	if w.dialect == (wire.Collection{}) {
+		f.RoamingProfileID = "1201"
+	} else {
+		f.ServiceProfileID, f.SIMProductID = "SP_1249", "7"
+	}
+	return f
+}
+
+func (w *schedule) row(i int) fleet.Fields {
+	return w.values().With(fleet.Fields{Name: rowName(i), ICCID: w.card(i)})
+}
+
 // live is what there is of a row before the first run.
 func (w *schedule) live(i int, k need) (fleet.Endpoint, bool) {
-	e := fleet.Endpoint{Fields: fleet.Fields{Name: rowName(i), PlanID: "100234", ServiceProfileID: "SP_1249", SIMProductID: "7", ICCID: w.card(i)}, Status: fleet.StatusActive}
+	e := fleet.Endpoint{Fields: w.row(i), Status: fleet.StatusActive}
 	switch k {
 	case onboarded, bare, stocked:
 		return e, false
 	case changed:
-		e.PlanID = "100300"
+		e.PlanID, e.APNGroupID = "100300", "PDP_20" // one call, or two
 	case swapped:
 		e.ICCID = w.old(i)
 	case resumed:
@@ -238,8 +253,7 @@ func (w *schedule) live(i int, k need) (fleet.Endpoint, bool) {
 }
 
 func (w *schedule) spec(i int, k need) fleet.Spec {
-	s := fleet.Spec{State: fleet.StateActive, Origin: fleet.Origin{File: "fleet.csv", Line: i + 2},
-		Fields: fleet.Fields{Name: rowName(i), PlanID: "100234", ServiceProfileID: "SP_1249", SIMProductID: "7", ICCID: w.card(i)}}
+	s := fleet.Spec{State: fleet.StateActive, Origin: fleet.Origin{File: "fleet.csv", Line: i + 2}, Fields: w.row(i)}
 	switch k {
 	case bare:
 		s.ICCID, s.State = "", fleet.StatePreActive

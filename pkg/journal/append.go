@@ -35,6 +35,8 @@ func (i Intent) appendFields(b []byte) []byte {
 	b = given(b, `,"id":`, string(i.ID))
 	b = given(b, `,"name":`, i.Name)
 	b = given(b, `,"iccid":`, string(i.ICCID))
+	b = yes(b, `,"links":true`, i.Links)
+	b = yes(b, `,"starts":true`, i.Starts)
 	b = instant(b, `,"at":`, i.At)
 	return number(b, `,"up":`, int64(i.Up))
 }
@@ -60,6 +62,13 @@ func instant(b []byte, key string, at time.Time) []byte {
 }
 
 // given leaves out what is empty.
+func yes(b []byte, text string, is bool) []byte {
+	if !is {
+		return b
+	}
+	return append(b, text...)
+}
+
 func given(b []byte, key, value string) []byte {
 	if value == "" {
 		return b

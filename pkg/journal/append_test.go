@@ -19,7 +19,7 @@ func TestQuickRecordsAreThoseOfEncodingJSON(t *testing.T) {
 		took := time.Duration(rapid.Int64().Draw(t, "took"))
 		for _, r := range []Record{
 			Intent{Task: number.Draw(t, "task"), Call: 3, Attempt: 1, Action: rapid.SampledFrom(fleet.Actions[:]).Draw(t, "action"),
-				ID: fleet.ID(text.Draw(t, "id")), Name: text.Draw(t, "name"), ICCID: fleet.ICCID(text.Draw(t, "iccid")), At: at, Up: took, Boot: "b"},
+				ID: fleet.ID(text.Draw(t, "id")), Name: text.Draw(t, "name"), ICCID: fleet.ICCID(text.Draw(t, "iccid")), Links: rapid.Bool().Draw(t, "links"), Starts: rapid.Bool().Draw(t, "starts"), At: at, Up: took, Boot: "b"},
 			Outcome{Task: number.Draw(t, "task"), Call: 2, Attempt: 7, Outcome: fleet.Unknown, ID: fleet.ID(text.Draw(t, "id")),
 				Code: text.Draw(t, "code"), Err: text.Draw(t, "err"), Sends: 2, Started: at, Took: took},
 		} {

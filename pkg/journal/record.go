@@ -51,9 +51,11 @@ type Intent struct {
 	Call    int           `json:"call"`    // place among the calls of the task
 	Attempt int           `json:"attempt"` // from 1
 	Action  fleet.Action  `json:"action"`
-	ID      fleet.ID      `json:"id,omitempty"`    // of the endpoint, where it has one
-	Name    string        `json:"name,omitempty"`  // of the endpoint
-	ICCID   fleet.ICCID   `json:"iccid,omitempty"` // the card that the call is about
+	ID      fleet.ID      `json:"id,omitempty"`     // of the endpoint, where it has one
+	Name    string        `json:"name,omitempty"`   // of the endpoint
+	ICCID   fleet.ICCID   `json:"iccid,omitempty"`  // the card that the call is about
+	Links   bool          `json:"links,omitempty"`  // a create that links it too
+	Starts  bool          `json:"starts,omitempty"` // and activates
 	At      time.Time     `json:"at"`
 	Up      time.Duration `json:"up"` // nanoseconds since the boot
 	Boot    string        `json:"-"`  // as the process said that wrote it

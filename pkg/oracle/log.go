@@ -15,6 +15,7 @@ type entry struct {
 	Seq        uint64    `json:"seq"`
 	At         time.Time `json:"at"`
 	Op         string    `json:"op"`
+	Path       string    `json:"path"`
 	Row        string    `json:"row"`     // the endpoint's name then; the page of a listing
 	Attempt    int       `json:"attempt"` // 0 when it was turned away at the gate
 	EndpointID string    `json:"endpointId"`

@@ -24,7 +24,10 @@ type result struct {
 	run             string
 }
 
-type step struct{ action, outcome string }
+type step struct {
+	action, outcome string
+	path            string // of the call that it takes, where there is a choice
+}
 
 func (r *result) key() string { return rowKey(r.name, r.id, r.iccid) }
 
@@ -72,10 +75,31 @@ func resultOf(cell func(column string) string) result {
 		endpointID: cell("_endpointid"), verified: cell("_verified") == "true", origin: cell("_origin"), run: cell("_run")}
 	for _, text := range strings.Fields(cell("_steps")) {
 		action, outcome, _ := strings.Cut(text, "=")
-		r.steps = append(r.steps, step{action, outcome})
+		r.steps = append(r.steps, step{action: action, outcome: outcome})
 	}
+	r.tellModifies()
 	return r
 }
+
+// tellModifies tells two modifies of a row apart: the first changes the rate plan,
+// by a call of its own, the second everything else.
+func (r *result) tellModifies() {
+	var places []int
+	for i, s := range r.steps {
+		if s.action == opModify {
+			places = append(places, i)
+		}
+	}
+	if len(places) == 2 {
+		r.steps[places[0]].path, r.steps[places[1]].path = pathPlan, pathPatch
+	}
+}
+
+// The paths of the two calls (observed).
+const (
+	pathPlan  = "/api/ChangePlan"
+	pathPatch = "/api/endpoint"
+)
 
 // plainCell takes away the apostrophe that keeps a spreadsheet from running a
 // cell.

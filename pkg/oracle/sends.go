@@ -7,13 +7,13 @@ import "time"
 type errand struct {
 	subject
 	action string
-	part   int // the call of the task, where one step takes several
+	path   string // one dialect modifies by two calls
 }
 
 func errandOf(e *entry) errand {
 	r := errand{subject: e.subject(), action: e.action}
-	if e.intent != nil && e.Op == opModify {
-		r.part = e.intent.Call
+	if e.Op == opModify {
+		r.path = e.Path
 	}
 	return r
 }

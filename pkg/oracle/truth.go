@@ -88,7 +88,7 @@ func (j *judge) callsFor(r *result, s step) []*entry {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(j.history.others[r.endpointID]), func(e *entry) bool {
-		return e.Op != opOf(s.action) || e.Op == opLifecycle && e.action != "" && e.action != s.action
+		return e.Op != opOf(s.action) || s.path != "" && e.Path != s.path || e.Op == opLifecycle && e.action != "" && e.action != s.action
 	})
 }
 

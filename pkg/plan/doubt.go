@@ -17,6 +17,8 @@ type Doubt struct {
 	ID     fleet.ID // empty for a create
 	Name   string
 	ICCID  fleet.ICCID
+	Links  bool // a create that links the card too
+	Starts bool // and activates
 }
 
 // unclear are the doubts that a listing does not clear up.
@@ -47,7 +49,7 @@ func (d Doubt) String() string {
 func (d Doubt) shown(have *inventory.Inventory) bool {
 	if d.Action == fleet.Create {
 		live, others := have.ByName(d.Name)
-		return live != nil && len(others) == 0
+		return live != nil && len(others) == 0 && (!d.Links || live.ICCID.Equal(d.ICCID)) && (!d.Starts || started(live))
 	}
 	live, there := have.ByID(d.ID)
 	switch d.Action {
@@ -60,9 +62,14 @@ func (d Doubt) shown(have *inventory.Inventory) bool {
 	case fleet.Suspend:
 		return there && live.Status == fleet.StatusSuspended
 	case fleet.Activate:
-		return there && d.Done && live.Status != fleet.StatusPreActive && live.Status != fleet.StatusHold
+		return there && d.Done && started(live)
 	}
 	return false // an activation may be that of before a swap, and a value may be anything
+}
+
+// started says whether an endpoint was ever activated.
+func started(live *fleet.Endpoint) bool {
+	return live.Reported.Has(fleet.FieldStatus) && !live.Status.Meets(fleet.StatePreActive)
 }
 
 func (d Doubt) about(t *Task) bool {
