@@ -178,7 +178,7 @@ func (t *Task) step(action fleet.Action, set fleet.Fields, format string, args .
 
 // stepAfter plans a step that waits for another task's.
 func (t *Task) stepAfter(after *Place, action fleet.Action, set fleet.Fields, format string, args ...any) {
-	t.Steps = append(t.Steps, Step{action, set, fmt.Sprintf(format, args...), after})
+	t.Steps = append(t.Steps, Step{Action: action, Set: set, Reason: fmt.Sprintf(format, args...), After: after})
 }
 
 // find finds the live endpoint that a row means: by id if it gives one, else by

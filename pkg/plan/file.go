@@ -214,11 +214,7 @@ func (p *Plan) given(s Step) bool {
 	if at.Task < 0 || at.Task >= len(p.Tasks) || at.Step < 0 || at.Step >= len(p.Tasks[at.Task].Steps) {
 		return false
 	}
-	giver := p.Tasks[at.Task].Steps[at.Step]
-	if s.Action == fleet.Link || s.Action == fleet.Delink {
-		return giver.Action == fleet.Delink
-	}
-	return giver.Action == fleet.Delete || giver.Action == fleet.Modify && giver.Set.Name != ""
+	return p.Tasks[at.Task].Steps[at.Step].givesUp(s.Action)
 }
 
 // circular says whether some step waits for itself, by way of others.
@@ -250,8 +246,7 @@ func (p *Plan) circular() bool {
 // numbers, and they must be those of the very steps that will run.
 func (p *Plan) checkCounts() error {
 	c := tally(p.Tasks)
-	c.Calls = p.Counts.Calls
-	if c.Rows != p.Counts.Rows || c.Orphans != p.Counts.Orphans || c.Change != p.Counts.Change || c.Unchanged != p.Counts.Unchanged ||
+	if c.Calls != p.Counts.Calls || c.Rows != p.Counts.Rows || c.Orphans != p.Counts.Orphans || c.Change != p.Counts.Change || c.Unchanged != p.Counts.Unchanged ||
 		c.Refused != p.Counts.Refused || c.Matched != p.Counts.Matched || c.Altered != p.Counts.Altered || c.Adopted != p.Counts.Adopted || !maps.Equal(c.Steps, p.Counts.Steps) {
 		return errors.New("the header counts other tasks or steps than those that are here")
 	}
@@ -270,6 +265,9 @@ func (t *Task) check() error {
 		creates := s.Action == fleet.Create
 		if s.Action == fleet.NoAction || creates != (t.Before == nil && i == 0) {
 			return fmt.Errorf("a task has the step %q where it cannot be", s.Action)
+		}
+		if rides := i > 0 && t.Before == nil && (s.Action == fleet.Link || s.Action == fleet.Activate); s.Joined && !rides {
+			return fmt.Errorf("a task has the step %q in the call of another, where it cannot be", s.Action)
 		}
 	}
 	return nil

@@ -99,9 +99,12 @@ func TestForgedPlanFilesAreRefused(t *testing.T) {
 		"a step more than is counted": func(p *Plan) { p.Tasks[0].Steps = append(p.Tasks[0].Steps, Step{Action: fleet.Delete}) },
 		"one task twice": func(p *Plan) {
 			p.Tasks = append(p.Tasks, p.Tasks[0])
-			calls := p.Counts.Calls
 			p.Counts = tally(p.Tasks)
-			p.Counts.Calls = calls
+		},
+		"a call less than there are": func(p *Plan) { p.Counts.Calls-- },
+		"a change that rides in nothing": func(p *Plan) {
+			p.Tasks[0].Steps[0].Joined = true
+			p.Counts = tally(p.Tasks)
 		},
 		"one create twice": func(p *Plan) {
 			create := Task{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "x"}}, Steps: []Step{{Action: fleet.Create}}}

@@ -49,22 +49,30 @@ func (m *moves) name(of *fleet.Endpoint) *Place {
 	return m.claim(of)
 }
 
-// gives finds the step by which a task gives up its endpoint's SIM, or its name;
-// -1 when none does.
+// gives finds the step by which a task gives up what is claimed: its endpoint's SIM,
+// or its name; -1 when none does.
 func (t *Task) gives(claimed fleet.Action) int {
-	return slices.IndexFunc(t.Steps, func(s Step) bool {
-		if claimed == fleet.Link {
-			return s.Action == fleet.Delink
-		}
-		return s.Action == fleet.Delete || s.Action == fleet.Modify && s.Set.Name != ""
-	})
+	return slices.IndexFunc(t.Steps, func(s Step) bool { return s.givesUp(claimed) })
+}
+
+// givesUp says whether a step gives up what a step of some kind may claim: a SIM for
+// one that links, or makes place for that, else a name.
+func (s Step) givesUp(claimed fleet.Action) bool {
+	if claimed == fleet.Link || claimed == fleet.Delink {
+		return s.Action == fleet.Delink
+	}
+	return s.Action == fleet.Delete || s.Action == fleet.Modify && s.Set.Name != ""
 }
 
 // settleMoves finds the step that each claim waits for.
 func (b *builder) settleMoves() {
-	for b.settleClaims() && b.refuseExchangedNames() {
+	claims := b.settleClaims()
+	for claims && b.refuseExchangedNames() {
+		claims = b.settleClaims()
 	}
-	b.waitBeforeDelinks()
+	if claims {
+		b.waitBeforeDelinks()
+	}
 }
 
 // settleClaims points claims at steps, and plans again what claims something that

@@ -17,6 +17,8 @@ type Step struct {
 	// After is the step of another task that must be done before: it gives up the
 	// SIM, or the name, that this one needs.
 	After *Place `json:"after,omitempty"`
+	// Joined is whether it is done by the call of the step before.
+	Joined bool `json:"joined,omitempty"`
 }
 
 // Task is all that happens to one endpoint, in order. A task without steps and
@@ -71,6 +73,7 @@ type Counts struct {
 	Matched   int                  `json:"matched,omitempty"` // live endpoints that rows are about
 	Altered   int                  `json:"altered,omitempty"` // of them, those with steps
 	Adopted   int                  `json:"adopted,omitempty"` // of them, those that no run was about before
+	Joined    map[fleet.Action]int `json:"joined,omitempty"`  // of the steps, those that ride in the call of another
 	Calls     int                  `json:"calls"`             // mutating calls that the steps take
 	CallsOf   map[fleet.Action]int `json:"callsOf,omitempty"`
 }
@@ -128,16 +131,10 @@ func (p *Plan) Fleet() *fleet.Fleet {
 
 // count fills in what follows from the tasks.
 func (p *Plan) count(abilities fleet.Abilities) {
-	c := tally(p.Tasks)
-	c.CallsOf = map[fleet.Action]int{}
 	for i := range p.Tasks {
-		if t := &p.Tasks[i]; len(t.Steps) > 0 {
-			for _, call := range abilities.Calls(t.Changes()) {
-				c.Calls++
-				c.CallsOf[call.Action]++
-			}
-		}
+		p.Tasks[i].join(abilities)
 	}
+	c := tally(p.Tasks)
 	p.Counts = c
 	p.Estimate.Activations = c.Step(fleet.Activate)
 	if p.Estimate.Rate > 0 {
@@ -145,9 +142,21 @@ func (p *Plan) count(abilities fleet.Abilities) {
 	}
 }
 
-// tally counts tasks and steps; calls depend on the dialect and are left out.
+// join marks the steps that ride in the call of the step before.
+func (t *Task) join(abilities fleet.Abilities) {
+	if len(t.Steps) == 0 {
+		return
+	}
+	for _, call := range abilities.Calls(t.Changes()) {
+		for i := call.First + 1; i < call.End; i++ {
+			t.Steps[i].Joined = true
+		}
+	}
+}
+
+// tally counts tasks, steps and calls.
 func tally(tasks []Task) Counts {
-	c := Counts{Steps: map[fleet.Action]int{}}
+	c := Counts{Steps: map[fleet.Action]int{}, CallsOf: map[fleet.Action]int{}}
 	for i := range tasks {
 		c.add(&tasks[i])
 	}
@@ -180,7 +189,20 @@ func (c *Counts) add(t *Task) {
 	}
 	for _, s := range t.Steps {
 		c.Steps[s.Action]++
+		if s.Joined {
+			c.joined(s.Action)
+			continue
+		}
+		c.Calls++
+		c.CallsOf[s.Action]++
 	}
+}
+
+func (c *Counts) joined(a fleet.Action) {
+	if c.Joined == nil {
+		c.Joined = map[fleet.Action]int{}
+	}
+	c.Joined[a]++
 }
 
 // Hurting is the number of steps that may cut off a device.
