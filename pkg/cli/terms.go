@@ -142,8 +142,10 @@ func globs(texts []string) (all []fleet.Glob) {
 
 // lines are the lines of a list that say something, each once; a remark begins with #.
 func lines(text string) (all []string) {
+	seen := map[string]bool{}
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !slices.Contains(all, line) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !seen[line] {
+			seen[line] = true
 			all = append(all, line)
 		}
 	}

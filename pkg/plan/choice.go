@@ -88,7 +88,14 @@ func (b *builder) choose() error {
 	return nil
 }
 
-func key(text string) string { return fleet.NameKey(text) }
+// key is equal for all forms of a name, and of a SIM's number: with its check digit
+// and without.
+func key(text string) string {
+	if card, err := fleet.ParseICCID(text); err == nil {
+		return card.Key()
+	}
+	return fleet.NameKey(text)
+}
 
 // matches says whether some pattern matches a name, and counts for each.
 func matches(globs []fleet.Glob, name string, hits []int) bool {
@@ -104,6 +111,9 @@ func matches(globs []fleet.Glob, name string, hits []int) bool {
 
 // named says whether a row is one of the list.
 func (c *chooser) named(t *Task) bool {
+	if len(c.listed) == 0 {
+		return false
+	}
 	named := false
 	for _, text := range t.known() {
 		if _, ok := c.listed[key(text)]; ok && text != "" {
