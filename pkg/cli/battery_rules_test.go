@@ -28,6 +28,7 @@ func (m *machine) rules() {
 	}
 	for i := range m.runs {
 		m.checkLeft(i)
+		m.checkGivenUp(i)
 	}
 	m.checkHungUp()
 	m.checkRenamed()
@@ -74,14 +75,12 @@ func (m *machine) checkLeft(run int) {
 	if m.runs[run].Command == "resume" && m.runs[run].Exit == 5 {
 		m.fail("P3", "run %d is a resume that chose what it refuses", run)
 	}
-	lines, err := csv.NewReader(bytes.NewReader(m.runs[run].Results)).ReadAll()
-	if err != nil || len(lines) == 0 || m.runs[run].Crashed || m.runs[run].Exit != exitRows {
+	if m.runs[run].Crashed || m.runs[run].Exit != exitRows {
 		return
 	}
-	outcome, reason := slices.Index(lines[0], "_outcome"), slices.Index(lines[0], "_error")
-	for _, cells := range lines[1:] {
-		if cells[outcome] == fleet.NotAttempted.String() && cells[reason] == "" {
-			m.fail("W3", "run %d leaves %q without an attempt, and was not cut short", run, cells[0])
+	for _, row := range rowsOf(m.runs[run]) {
+		if row["_outcome"] == fleet.NotAttempted.String() && row["_error"] == "" {
+			m.fail("W3", "run %d leaves %q without an attempt, and was not cut short", run, row["endpointName"])
 		}
 	}
 }
@@ -126,7 +125,7 @@ func (m *machine) checkDoubts(p *process, made *plan.Plan) {
 			for i := range made.Tasks {
 				t := &made.Tasks[i]
 				same := open.Action == fleet.Create && t.Label() == open.Name || t.Before != nil && t.Before.ID == open.ID
-				if same && slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return repeats(open, s.Action) }) {
+				if same && slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return s.Action == open.Action || slices.Contains(m.rode(open), s.Action.String()) }) {
 					m.fail("P3", "%s of %s is planned, and run %s does not know yet whether it did that", open.Action, open.Name, h.Run)
 				}
 			}
@@ -134,9 +133,47 @@ func (m *machine) checkDoubts(p *process, made *plan.Plan) {
 	}
 }
 
-// repeats says whether a step does what a call was to do, or what rode along.
-func repeats(open journal.Intent, a fleet.Action) bool {
-	return a == open.Action || a == fleet.Link && open.Links || a == fleet.Activate && open.Starts
+// rode is what was to ride along with a create, as the platform was asked.
+func (m *machine) rode(open journal.Intent) (along []string) {
+	for _, e := range m.sim.Log() {
+		if open.Action == fleet.Create && e.Op == wire.OpCreate && e.Row == open.Name {
+			along = append(along, strings.Fields(e.Asks)...)
+		}
+	}
+	return along
+}
+
+// checkGivenUp demands of a run that was not cut short that it makes what a create
+// was to do along and did not: that is no failure before it was tried (W3).
+func (m *machine) checkGivenUp(run int) {
+	for _, row := range rowsOf(m.runs[run]) {
+		if _, touched := m.world.touched[row["_endpointId"]]; touched {
+			continue
+		}
+		steps := strings.Fields(row["_steps"])
+		for _, op := range []wire.Op{wire.OpLink, wire.OpActivate} {
+			sent := func(e simulator.Entry) bool { return e.Op == op && e.Row == row["endpointName"] && e.Attempt > 0 }
+			if slices.Contains(steps, "create=done") && slices.Contains(steps, op.String()+"=failed") && !slices.ContainsFunc(m.sim.Log(), sent) {
+				m.fail("W3", "run %d reports %s of %q as failed, and never tried it", run, op, row["endpointName"])
+			}
+		}
+	}
+}
+
+// rowsOf are the rows of a run's results by column.
+func rowsOf(run oracle.Run) (rows []map[string]string) {
+	lines, err := csv.NewReader(bytes.NewReader(run.Results)).ReadAll()
+	if err != nil {
+		return nil
+	}
+	for _, cells := range lines[min(1, len(lines)):] {
+		row := map[string]string{}
+		for i, name := range lines[0] {
+			row[name] = cells[i]
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // checkExit demands that a journal does not say of a run that it ended with 0 while
