@@ -39,7 +39,6 @@ var mutants = []mutant{
 	{"one read proves that nothing was activated", "pkg/apply/settle.go", `return a == fleet.Create || a == fleet.Activate }`, `return a == fleet.Create }`},
 	{"the second read follows at once", "pkg/apply/settle.go", `e.absent = time.Now()`, `e.absent = e.sent`},
 	{"calls are sent again without end", "pkg/apply/settle.go", `case res.tries >= mostAttempts:`, `case false:`},
-	{"one read that fails is all there is", "pkg/apply/settle.go", `			if e.fail(s.Patience) {`, `			if true {`},
 	{"every link is seen as done", "pkg/apply/verify.go", `return live.ICCID.Equal(planned.Set.ICCID)`, `return true`},
 	{"what is settled does not go on", "pkg/apply/settle.go", `case res.goesOn() && !r.opts.Only:`, `case false:`},
 	{"nobody is told that a task ended", "pkg/apply/apply.go", `	r.queue.leave()`, `	_ = r.queue`},
