@@ -18,6 +18,7 @@ import (
 type getOptions struct {
 	connection
 	format string
+	rawCSV bool
 	name   string
 }
 
@@ -35,6 +36,7 @@ func newGet(env Env) *cobra.Command {
 	o.connection.bind(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "text", "text, csv or json")
+	f.BoolVar(&o.rawCSV, "raw-csv", false, "with --format csv: cells as they are, for programs; without it those that a spreadsheet would run as a formula begin with an apostrophe")
 	f.StringVar(&o.name, "name", "", "only names that fit the pattern `GLOB`, where * stands for any letters and ? for one")
 	return cmd
 }
@@ -53,6 +55,12 @@ func (o *getOptions) check(table string) (list fleet.List, write func(*report.Ta
 	err = list.UnmarshalText([]byte(table))
 	if write = formats[o.format]; write == nil {
 		err = errors.Join(err, fmt.Errorf("--format: got %s, want text, csv or json", fleet.Quote(o.format)))
+	}
+	switch {
+	case o.rawCSV && o.format == "csv":
+		write = (*report.Table).WriteRawCSV
+	case o.rawCSV:
+		err = errors.Join(err, fmt.Errorf("--raw-csv: it goes with --format csv, and the format is %s", o.format))
 	}
 	if o.name != "" && list == fleet.SIMs {
 		err = errors.Join(err, errors.New("--name: SIMs have no name"))

@@ -31,7 +31,14 @@ func (t *Table) names() []string {
 // WriteCSV writes the table as other CSVs here: cells that a spreadsheet would run
 // are escaped.
 func (t *Table) WriteCSV(w io.Writer) error {
-	out := cells{gocsv.NewSafeCSVWriter(csv.NewWriter(w))}
+	return t.write(cells{gocsv.NewSafeCSVWriter(csv.NewWriter(w))})
+}
+
+// WriteRawCSV writes every cell as it is, for programs: a spreadsheet may run what
+// the platform, or whoever named an endpoint, put there.
+func (t *Table) WriteRawCSV(w io.Writer) error { return t.write(gocsv.NewSafeCSVWriter(csv.NewWriter(w))) }
+
+func (t *Table) write(out gocsv.CSVWriter) error {
 	for _, row := range append([][]string{t.Columns}, t.Rows...) {
 		if err := out.Write(row); err != nil {
 			return err

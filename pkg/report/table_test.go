@@ -29,6 +29,7 @@ func TestTables(t *testing.T) {
 			`{"planId":"-1","plan":"'=x","status":"Zürich"}` + "\n]\n", odd.WriteJSON},
 		{"no rows", "a  b\n", (&Table{Columns: []string{"a", "_b"}}).WriteText},
 		{"no rows in JSON", "[\n]\n", (&Table{Columns: []string{"a"}}).WriteJSON},
+		{"raw csv", "planId,plan,_status\n100234,=Gold\x1b[31m,Active\n0012,\"a,\"\"<b>\"\"\n\",\n-1,'=x,Zürich\n", odd.WriteRawCSV},
 		{"no rows in CSV", "a,_b\n", (&Table{Columns: []string{"a", "_b"}}).WriteCSV},
 	} {
 		var buf bytes.Buffer
