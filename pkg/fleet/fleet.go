@@ -163,6 +163,7 @@ type Spec struct {
 	Names        Names  `json:"names,omitzero"`
 	State        State  `json:"state,omitempty"`
 	ClearSIM     bool   `json:"clearSim,omitempty"` // de-link and leave without a SIM
+	AutoSIM      bool   `json:"autoSim,omitempty"`  // any free SIM where there is none; ICCID is the chosen one, once there is
 	Relink       bool   `json:"relink,omitempty"`   // take the SIM from an endpoint outside the file
 	PreviousName string `json:"previousName,omitempty"`
 	Group        string `json:"group,omitempty"`
@@ -173,6 +174,9 @@ type Spec struct {
 	// empty where the inputs have no columns in common.
 	Cells []string `json:"cells,omitempty"`
 }
+
+// WantsSIM says whether a SIM is wanted, one by its number or any.
+func (s *Spec) WantsSIM() bool { return s.ICCID != "" || s.AutoSIM }
 
 // Names are the catalogue names that stand for ids in a row.
 type Names struct {
@@ -218,4 +222,5 @@ type Fleet struct {
 	Protect  []Glob   // never suspended, de-linked, renamed or deleted
 	Columns  []string // the columns of the input; nil when the inputs differ or are YAML
 	Inputs   []Input
+	Reserved []ICCID // cards that other rows than these name: none of them is taken from stock
 }

@@ -65,12 +65,13 @@ var namedFields = []named{
 
 // Needed are the look-ups that specs cannot do without: those of the names
 // that stand for ids, and the SIM products, which cards report by name, when a
-// row says both which card and which product.
+// row says both which card and which product, or wants any card: its product may
+// be that of a live endpoint.
 func Needed(specs []fleet.Spec) []fleet.List {
 	need := map[fleet.List]bool{}
 	for i := range specs {
 		s := &specs[i]
-		if s.ICCID != "" && s.SIMProductID != "" {
+		if s.ICCID != "" && s.SIMProductID != "" || s.AutoSIM {
 			need[fleet.SIMProducts] = true
 		}
 		if s.Names == (fleet.Names{}) {

@@ -100,6 +100,7 @@ func TestOnlyWhatIsNeededIsLookedUp(t *testing.T) {
 		{fleet.Spec{Names: fleet.Names{Plan: "Gold"}}, "[plans]"},
 		{fleet.Spec{Fields: fleet.Fields{PlanID: "1"}, Names: fleet.Names{Plan: "Gold"}}, "[plans]"}, // it may stand for another by now
 		{fleet.Spec{Fields: fleet.Fields{SIMProductID: "7", ICCID: "8932042000001234562"}}, "[sim-products]"},
+		{fleet.Spec{AutoSIM: true}, "[sim-products]"}, // of which product the live endpoint is, is not known yet
 		{fleet.Spec{Names: fleet.Names{ServiceProfile: "a", APNGroup: "b", SIMProduct: "c"}}, "[service-profiles apn-groups sim-products]"},
 	}
 	for _, tt := range tests {

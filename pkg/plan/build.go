@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -75,6 +76,7 @@ type builder struct {
 	rows    int
 	unfit   []bool // rows of which nobody knows what they are about
 	moves   moves
+	auto    atomic.Bool              // some row takes any SIM
 	bare    map[*fleet.Endpoint]bool // orphans to be deleted that only their SIM is listed of
 }
 
@@ -89,9 +91,13 @@ func (b *builder) plan(want *fleet.Fleet) error {
 	b.settleMoves()
 	b.dropIdleRelinks()
 	if b.opts.Choice.Any() {
-		return b.choose()
+		if err := b.choose(); err != nil {
+			return err
+		}
+	} else {
+		b.tasks = append(b.tasks, b.orphans(want)...)
 	}
-	b.tasks = append(b.tasks, b.orphans(want)...)
+	b.takeFromStock(want)
 	return nil
 }
 
@@ -99,6 +105,9 @@ func (b *builder) plan(want *fleet.Fleet) error {
 func (b *builder) match(i int, spec *fleet.Spec) {
 	t := &b.tasks[i]
 	t.Spec = spec
+	if spec.AutoSIM {
+		b.auto.Store(true)
+	}
 	live, refusal := b.find(spec)
 	t.Before = live
 	t.Adopts = live != nil && b.opts.Known != nil && !b.opts.Known(live.ID)
@@ -246,10 +255,10 @@ func (b *builder) create(t *Task) {
 	switch {
 	case spec.State == fleet.StateSuspended:
 		t.refuse("%s", activatedToSuspend)
-	case spec.State == fleet.StateActive && spec.ICCID == "":
+	case spec.State == fleet.StateActive && !spec.WantsSIM():
 		t.refuse("state active needs a SIM: give iccid")
 	}
-	iccid, after, refusal := b.card(spec, spec.SIMProductID)
+	iccid, after, refusal := b.card(t)
 	if refusal != "" {
 		t.refuse("%s", refusal)
 	}
@@ -259,8 +268,8 @@ func (b *builder) create(t *Task) {
 	set := spec.Fields
 	set.ICCID = ""
 	t.step(fleet.Create, set, "it is not on the platform")
-	if iccid != "" {
-		t.stepAfter(after, fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s is wanted", iccid)
+	if spec.WantsSIM() {
+		t.linkCard(iccid, after, fmt.Sprintf("SIM %s is wanted", iccid))
 	}
 	if spec.State == fleet.StateActive {
 		t.step(fleet.Activate, fleet.Fields{}, "state active is wanted")

@@ -129,6 +129,11 @@ func (p *Plan) Fleet() *fleet.Fleet {
 	return f
 }
 
+// FromStock says whether some row takes a card from stock.
+func (p *Plan) FromStock() bool {
+	return slices.ContainsFunc(p.Tasks, func(t Task) bool { return len(t.Steps) > 0 && t.Spec != nil && t.Spec.AutoSIM })
+}
+
 // count fills in what follows from the tasks.
 func (p *Plan) count(abilities fleet.Abilities) {
 	for i := range p.Tasks {

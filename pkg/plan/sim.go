@@ -9,34 +9,67 @@ import (
 
 // card checks the SIM that a row wants to be linked against the stock, and
 // returns it in the platform's own form, with the place that gives it up first. A
-// row that wants none gets none.
-func (b *builder) card(spec *fleet.Spec, product fleet.ID) (iccid fleet.ICCID, after *Place, refusal string) {
-	if spec.ICCID == "" || !b.have.HasSIMs {
-		return spec.ICCID, nil, ""
+// row that names none gets none.
+func (b *builder) card(t *Task) (iccid fleet.ICCID, after *Place, refusal string) {
+	if t.Spec.ICCID == "" || !b.have.HasSIMs {
+		return t.Spec.ICCID, nil, ""
 	}
+	iccid, after, refusal = b.numbered(t.Spec, t.product())
+	if refusal != "" && t.Spec.AutoSIM {
+		refusal += "; it was chosen from stock, plan the files again for another one"
+	}
+	return iccid, after, refusal
+}
+
+// product is the SIM product of a task's endpoint, or the one that it shall have.
+func (t *Task) product() fleet.ID {
+	if t.Before != nil && t.Before.Reported.Has(fleet.FieldSIMProduct) {
+		return t.Before.SIMProductID
+	}
+	return t.Spec.SIMProductID
+}
+
+// linkCard plans that a card is linked; one that is not chosen yet has no number.
+func (t *Task) linkCard(iccid fleet.ICCID, after *Place, reason string) {
+	if t.Spec.AutoSIM {
+		reason = fromStock(iccid)
+	}
+	t.Steps = append(t.Steps, Step{Action: fleet.Link, Set: fleet.Fields{ICCID: iccid}, Reason: reason, After: after})
+}
+
+// numbered checks a card by its number. One that was chosen from stock is not taken
+// from another endpoint, even if that gives it up.
+func (b *builder) numbered(spec *fleet.Spec, product fleet.ID) (iccid fleet.ICCID, after *Place, refusal string) {
 	sim, ok := b.have.SIM(spec.ICCID)
 	if !ok {
 		return "", nil, fmt.Sprintf("SIM %s is not in the account's stock; correct the number, or order the card", spec.ICCID)
 	}
 	live, holder := b.holder(sim)
 	if holder != "" {
-		if after = b.moves.card(live); after == nil {
+		if after = b.moves.card(live); after == nil || spec.AutoSIM {
 			return "", nil, fmt.Sprintf("SIM %s is linked to %s%s", sim.ICCID, holder, b.keeps(spec, live))
 		}
 	} else if sim.Status != fleet.SIMReady {
 		return "", nil, fmt.Sprintf("SIM %s is %s, want %s", sim.ICCID, fleet.Quote(string(sim.Status)), fleet.SIMReady)
 	}
-	name, known := b.opts.Products[product]
-	if known && sim.Product != "" && !strings.EqualFold(sim.Product, name) && sim.Product != string(product) {
-		return "", nil, fmt.Sprintf("SIM %s is of product %s, want %s (simProductId %s)", sim.ICCID, fleet.Quote(sim.Product), fleet.Quote(name), product)
+	if !b.fits(sim, product) {
+		return "", nil, fmt.Sprintf("SIM %s is of product %s, want %s (simProductId %s)", sim.ICCID, fleet.Quote(sim.Product), fleet.Quote(b.opts.Products[product]), product)
 	}
 	return sim.ICCID, after, ""
+}
+
+// fits says whether a card is of a product, as far as that can be told.
+func (b *builder) fits(sim fleet.SIM, product fleet.ID) bool {
+	name, known := b.opts.Products[product]
+	return !known || sim.Product == "" || strings.EqualFold(sim.Product, name) || sim.Product == string(product)
 }
 
 // keeps says why an endpoint does not give up its SIM, and what to do.
 func (b *builder) keeps(spec *fleet.Spec, live *fleet.Endpoint) string {
 	task, listed := b.moves.owner[live]
 	switch {
+	case spec.AutoSIM:
+		return ""
 	case !listed && spec.Relink:
 		return ", and a row names that one"
 	case !listed:
@@ -77,13 +110,13 @@ func (b *builder) holder(sim fleet.SIM) (live *fleet.Endpoint, name string) {
 func (b *builder) swap(t *Task) (after situation, ok bool) {
 	spec, live := t.Spec, t.Before
 	now := situation{want: spec.State, status: live.Status, hasSIM: live.ICCID != ""}
-	if !spec.ClearSIM && spec.ICCID == "" {
+	if !spec.ClearSIM && !spec.WantsSIM() {
 		return now, true
 	}
 	switch {
 	case !live.Reported.Has(fleet.FieldICCID):
 		t.refuse("the platform does not report its SIM, so nothing is linked or de-linked")
-	case spec.ClearSIM && live.ICCID == "", !spec.ClearSIM && live.ICCID != "" && live.ICCID.Equal(spec.ICCID):
+	case spec.ClearSIM && live.ICCID == "", spec.AutoSIM && live.ICCID != "", !spec.ClearSIM && live.ICCID != "" && live.ICCID.Equal(spec.ICCID):
 		return now, true
 	case spec.State != fleet.StateUnmanaged && !live.Reported.Has(fleet.FieldStatus):
 		t.refuse(statusUnreported, spec.State) // before the SIM goes, not after
@@ -101,11 +134,7 @@ func (b *builder) swap(t *Task) (after situation, ok bool) {
 // link plans the wanted card in the place of none or another.
 func (b *builder) link(t *Task) (then situation, ok bool) {
 	spec, live := t.Spec, t.Before
-	product := spec.SIMProductID
-	if live.Reported.Has(fleet.FieldSIMProduct) {
-		product = live.SIMProductID
-	}
-	iccid, after, refusal := b.card(spec, product)
+	iccid, after, refusal := b.card(t)
 	want := spec.State
 	switch {
 	case refusal != "":
@@ -126,7 +155,7 @@ func (b *builder) link(t *Task) (then situation, ok bool) {
 	if live.ICCID != "" {
 		t.step(fleet.Delink, fleet.Fields{}, "SIM %s makes place for %s", live.ICCID, iccid)
 	}
-	t.stepAfter(after, fleet.Link, fleet.Fields{ICCID: iccid}, "SIM %s → %s", orNone(string(live.ICCID)), iccid)
+	t.linkCard(iccid, after, fmt.Sprintf("SIM %s → %s", orNone(string(live.ICCID)), iccid))
 	return situation{want: want, status: fleet.StatusPreActive, hasSIM: true}, true
 }
 
