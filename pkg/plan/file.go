@@ -170,7 +170,7 @@ func (l *lineReader) trailer(p *Plan, line []byte, before string) error {
 	if _, err := l.in.ReadByte(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more after the trailer")
 	}
-	return errors.Join(p.checkCounts(), p.checkUnique(), p.checkClaims())
+	return errors.Join(p.checkCounts(), p.checkUnique(), p.checkCards(), p.checkClaims())
 }
 
 // checkUnique refuses two tasks about one endpoint.
@@ -187,6 +187,25 @@ func (p *Plan) checkUnique() error {
 			return fmt.Errorf("two tasks create %s", fleet.Quote(t.Spec.Name))
 		default:
 			made[fleet.NameKey(t.Spec.Name)] = true
+		}
+	}
+	return nil
+}
+
+// checkCards refuses a link without a SIM, and two of one.
+func (p *Plan) checkCards() error {
+	linked := map[string]bool{}
+	for i := range p.Tasks {
+		for _, s := range p.Tasks[i].Steps {
+			switch key := s.Set.ICCID.Key(); {
+			case s.Action != fleet.Link:
+			case key == "":
+				return fmt.Errorf("task %d links no SIM", i+1)
+			case linked[key]:
+				return fmt.Errorf("two tasks link SIM %s", s.Set.ICCID)
+			default:
+				linked[key] = true
+			}
 		}
 	}
 	return nil

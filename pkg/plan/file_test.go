@@ -119,6 +119,14 @@ func TestForgedPlanFilesAreRefused(t *testing.T) {
 			p.Tasks[0].Steps[0].Action = fleet.Create
 			p.Counts = tally(p.Tasks)
 		},
+		"a link without a SIM": func(p *Plan) {
+			p.Tasks[0].Steps[0] = Step{Action: fleet.Link}
+			p.Counts = tally(p.Tasks)
+		},
+		"one SIM twice": func(p *Plan) {
+			p.Tasks[0].Steps = append(p.Tasks[0].Steps, Step{Action: fleet.Link, Set: fleet.Fields{ICCID: cardA}}, Step{Action: fleet.Link, Set: fleet.Fields{ICCID: fleet.WithCheckDigit(string(cardA))}})
+			p.Counts = tally(p.Tasks)
+		},
 		"a step that is none": func(p *Plan) {
 			p.Tasks[0].Steps[0].Action = fleet.NoAction
 			p.Counts = tally(p.Tasks)
