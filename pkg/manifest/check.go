@@ -63,11 +63,24 @@ func (e *examiner) examine(r *row) (fleet.Spec, identity) {
 		e.found(iccid, "an endpoint without a SIM cannot be "+s.State.String(), fleet.Quote(clearWord),
 			"another state, or the iccid of the SIM to use instead")
 	}
+	e.checkAuto(s)
 	id := identity{iccid: number.Key()}
 	if s.Name != "" {
 		id.name = fleet.NameKey(s.Name)
 	}
 	return s, id
+}
+
+// checkAuto refuses what does not go together with a SIM from stock. With state
+// absent it says nothing, like the number of a SIM.
+func (e *examiner) checkAuto(s fleet.Spec) {
+	switch {
+	case !s.AutoSIM:
+	case e.key == fleet.ByICCID:
+		e.found(iccid, "the rows of this file are known by their iccid, and a SIM from stock has none yet", fleet.Quote(autoWord), "the iccid of a SIM, or key endpointName")
+	case s.Relink:
+		e.found(iccid, "relink takes the SIM of another endpoint, and a SIM from stock is a free one", fleet.Quote(autoWord), "the iccid of the SIM to take, or relink false")
+	}
 }
 
 // clean trims what is compared as text, and empties what is wrong, so that no
@@ -158,10 +171,14 @@ func (e *examiner) cleanRelink(text *string) {
 }
 
 // cardNumber reads a row's iccid and leaves nothing of it but the wish to
-// clear.
+// clear, or for any SIM.
 func (e *examiner) cardNumber(r *row) fleet.ICCID {
 	text := r.ICCID
 	if text == "" || text == clearWord {
+		return ""
+	}
+	if strings.EqualFold(text, autoWord) {
+		r.ICCID = autoWord
 		return ""
 	}
 	number, err := fleet.ParseICCID(text)

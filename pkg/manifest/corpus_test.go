@@ -102,6 +102,8 @@ var damaged = []struct{ name, file, text, want string }{
 	{"C1 in a name", "a.csv", "endpointName\nm\u0085x\n", `endpointName has a control character, got "m\u0085x"`},
 	{"escape in an id", "a.csv", "endpointName,planId\nm,1\x1b[2J\n", `planId has a control character, got "1\x1b[2J"`},
 	{"clear a plan", "a.csv", "endpointName,planId\nm,!clear\n", "a.csv:2:3: only iccid can be cleared, not planId"},
+	{"a SIM from stock, by SIM", "a.yaml", "apiVersion: sftctl/v1\nkind: Fleet\nkey: iccid\nendpoints:\n  - {endpointName: m, iccid: Auto}\n", "a.yaml:5:30: the rows of this file are known by their iccid, and a SIM from stock has none yet, got \"auto\", want the iccid of a SIM, or key endpointName"},
+	{"a SIM from stock, relinked", "a.csv", "endpointName,iccid,relink\nm,auto,true\n", "a.csv:2:3: relink takes the SIM of another endpoint, and a SIM from stock is a free one, got \"auto\", want the iccid of the SIM to take, or relink false"},
 	{"clear an active one", "a.csv", "endpointName,iccid,state\nm,!clear,active\n", "a.csv:2:3: an endpoint without a SIM cannot be active"},
 	{"platform's word", "a.csv", "endpointName,state\nm,Pre-Active\n", `a.csv:2:3: unknown state, got "Pre-Active", want active, pre-active, suspended or absent; did you mean "pre-active"?`},
 	{"relink", "a.csv", "endpointName,relink\nm,yes\n", "a.csv:2:3: relink is not understood"},

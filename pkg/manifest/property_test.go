@@ -82,16 +82,18 @@ func anySpec(t *rapid.T, n int) fleet.Spec {
 	if rapid.Bool().Draw(t, "with id") {
 		s.ID = fleet.ID(fmt.Sprint(strings.TrimSpace(anyText(nothing).Draw(t, "id")), "#", n))
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "sim") {
+	switch rapid.IntRange(0, 4).Draw(t, "sim") {
 	case 0:
 		s.ICCID = card(n)
 	case 1:
 		s.ClearSIM = s.State != fleet.StateActive && s.State != fleet.StateSuspended
+	case 2:
+		s.AutoSIM = true
 	}
 	if rapid.Bool().Draw(t, "renamed") {
 		s.PreviousName = fmt.Sprint(anyText(nothing).Draw(t, "previous"), "old#", n)
 	}
-	s.Relink = rapid.Bool().Draw(t, "relink")
+	s.Relink = !s.AutoSIM && rapid.Bool().Draw(t, "relink")
 	return s
 }
 

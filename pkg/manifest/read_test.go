@@ -49,6 +49,9 @@ func TestAcceptedCSV(t *testing.T) {
 		{"names as written", "endpointName\n a \nZu\u0308rich\n\"a\"\"b\"\n", []fleet.Spec{named(" a "), named("Zu\u0308rich"), named(`a"b`)}},
 		{"by id", "endpointId,state\n 12 ,absent\n", []fleet.Spec{{ID: "12", State: fleet.StateAbsent}}},
 		{"clear", "endpointName,iccid\nm1,!clear\n", []fleet.Spec{{Fields: fleet.Fields{Name: "m1"}, ClearSIM: true}}},
+		{"any SIM from stock", "endpointName,iccid,state\nm1,auto,\nm2, Auto ,active\nm3,AUTO,absent\n", []fleet.Spec{
+			{Fields: fleet.Fields{Name: "m1"}, AutoSIM: true}, {Fields: fleet.Fields{Name: "m2"}, AutoSIM: true, State: fleet.StateActive},
+			{Fields: fleet.Fields{Name: "m3"}, AutoSIM: true, State: fleet.StateAbsent}}},
 		{"relink as a spreadsheet writes it", "endpointName,iccid,relink\nm1," + sim1 + ",TRUE\n",
 			[]fleet.Spec{{Fields: fleet.Fields{Name: "m1", ICCID: sim1}, Relink: true}}},
 		{"names instead of ids", "endpointName,plan,serviceProfile,apnGroup,simProduct,previousName\nm1,Gold,S,A,P,old\n",

@@ -9,6 +9,9 @@ import (
 // clearWord is the text that takes the SIM off an endpoint.
 const clearWord = "!clear"
 
+// autoWord is the text that wants any free SIM of the stock, in any letter case.
+const autoWord = "auto"
+
 // row is a row, or a layer under rows, as it was written. An empty text is not
 // given. The columns are in the order in which they are written.
 type row struct {
@@ -157,7 +160,7 @@ func (r *row) spec() fleet.Spec {
 			APNGroupID: fleet.ID(r.APNGroupID), SIMProductID: fleet.ID(r.SIMProductID),
 		},
 		Names:    fleet.Names{Plan: r.Plan, ServiceProfile: r.ServiceProfile, APNGroup: r.APNGroup, SIMProduct: r.SIMProduct},
-		ClearSIM: r.ICCID == clearWord, Relink: r.Relink == "true",
+		ClearSIM: r.ICCID == clearWord, AutoSIM: r.ICCID == autoWord, Relink: r.Relink == "true",
 		PreviousName: r.PreviousName, Group: r.Group,
 	}
 	s.State, _ = stateOf(r.State)
@@ -190,8 +193,11 @@ func rowOf(s fleet.Spec) row {
 		PreviousName: s.PreviousName, Plan: s.Names.Plan, ServiceProfile: s.Names.ServiceProfile,
 		APNGroup: s.Names.APNGroup, SIMProduct: s.Names.SIMProduct,
 	}
-	if s.ClearSIM {
+	switch {
+	case s.ClearSIM:
 		r.ICCID = clearWord
+	case s.AutoSIM && s.ICCID == "":
+		r.ICCID = autoWord
 	}
 	if s.Relink {
 		r.Relink = "true"
