@@ -139,9 +139,21 @@ func (e *entry) list(tasks []*plan.Task, budget *int) {
 	n := min(len(tasks), max(examples, *budget))
 	*budget -= n
 	for _, t := range tasks[:n] {
-		e.Names = append(e.Names, shown(t.Label()))
+		n := shown(t.Label())
+		n.Card = fromStock(t)
+		e.Names = append(e.Names, n)
 	}
 	e.More = andMore(len(tasks) - n)
+}
+
+// fromStock is the card that a task takes from stock; empty when it takes none.
+func fromStock(t *plan.Task) string {
+	for _, s := range t.Steps {
+		if s.Action == fleet.Link && t.Spec.AutoSIM {
+			return fleet.Printable(string(s.Set.ICCID))
+		}
+	}
+	return ""
 }
 
 // exemplify gives an entry a few names of many.
@@ -188,6 +200,9 @@ func kind(t *plan.Task, s *plan.Step) string {
 	case fleet.Modify:
 		return arrows(t, s)
 	case fleet.Link:
+		if t.Spec.AutoSIM {
+			return "link a SIM from stock"
+		}
 		return "link the SIM of its row"
 	case fleet.Delink:
 		return "delink its SIM"

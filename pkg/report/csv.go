@@ -128,8 +128,11 @@ func canonicalRow(res *apply.Result) failedRow {
 	case spec != nil:
 		row = rowOf(spec.Fields, spec.ID)
 		row.State, row.PreviousName = spec.State.String(), spec.PreviousName
-		if spec.ClearSIM {
+		switch {
+		case spec.ClearSIM:
 			row.ICCID = "!clear"
+		case spec.AutoSIM && (spec.ICCID == "" || res.Attempts == 0):
+			row.ICCID = "auto" // nothing was sent with a card, so any will do
 		}
 		if spec.Name == "" && row.EndpointID == "" && res.ID != "" {
 			row.EndpointID = string(res.ID) // a row that is known by its card only

@@ -106,10 +106,11 @@ func (m *marks) odd(s *sheet) {
 }
 
 func spanned(n name) string {
-	if n.Odd {
-		return code(n.Text) + " " + mark
+	n.Text = code(n.Text)
+	if n.Card != "" {
+		n.Card = code(n.Card)
 	}
-	return code(n.Text)
+	return n.String()
 }
 
 // code is a text in a code span: between more backticks than it has in a row.

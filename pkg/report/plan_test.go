@@ -1,12 +1,14 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 
+	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/inventory"
 	"sftctl/pkg/plan"
@@ -157,4 +159,51 @@ func TestPlanGoldens(t *testing.T) {
 func late(w *world) *world {
 	w.want.Specs = w.want.Specs[1230:]
 	return w
+}
+
+// Rows that are alike stand together, but which card each takes from stock is said in
+// no file.
+func TestCardsFromStockAreShown(t *testing.T) {
+	w := &world{}
+	for i := range 2 {
+		w.row(fmt.Sprint("meter-", i), fleet.StateActive, "").AutoSIM = true
+		w.stock(w.card(i))
+	}
+	for format, want := range map[string]string{
+		"text":     "link a SIM from stock; activate (state active is wanted)\n      meter-0 (" + string(w.card(0)) + "), meter-1 (" + string(w.card(1)) + ")",
+		"markdown": "`meter-0` (`" + string(w.card(0)) + "`)",
+		"html":     "meter-0</code> (" + string(w.card(0)) + ")",
+		"json":     `"iccid":"` + string(w.card(0)) + `"`,
+	} {
+		var out bytes.Buffer
+		if err := WritePlan(&out, w.plan(t, plan.Unlimited), format, Options{Now: noon}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.ReplaceAll(out.String(), `": "`, `":"`), want) {
+			t.Errorf("%s: got\n%s\nwant %q in it", format, out.String(), want)
+		}
+	}
+}
+
+// A row with a SIM from stock for which something was sent is fed back with that SIM,
+// so that a second try is no second endpoint. Another row still wants any.
+func TestCardsFromStockAreFedBack(t *testing.T) {
+	w := &world{}
+	for i := range 3 {
+		w.row(fmt.Sprint("meter-", i), fleet.StateActive, "").AutoSIM = true
+	}
+	w.stock(w.card(7))
+	w.stock(w.card(8))
+	p := w.plan(t, plan.Unlimited)
+	run := &Run{Plan: p, Results: apply.New(p, fleet.Abilities{})}
+	run.Results[0].Attempts = 1
+	var out bytes.Buffer
+	if err := run.WriteFailed(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"meter-0,,100234,SP_1249,PDP_12,7," + string(w.card(7)) + ",active,", "meter-1,,100234,SP_1249,PDP_12,7,auto,active,", "meter-2,,100234,SP_1249,PDP_12,7,auto,active,"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("got\n%s\nwant %q in it", out.String(), want)
+		}
+	}
 }

@@ -74,7 +74,7 @@ func (r *Run) text(w io.Writer, limit int) error {
 
 // told is what is said of a row that is not done.
 func told(res *apply.Result) string {
-	return name{fleet.Printable(res.Task.Label()), fleet.Odd(res.Task.Label()) != ""}.String() + ": " + fleet.Printable(oneLine(reason(res)))
+	return name{Text: fleet.Printable(res.Task.Label()), Odd: fleet.Odd(res.Task.Label()) != ""}.String() + ": " + fleet.Printable(oneLine(reason(res)))
 }
 
 // facts are what a run came to, besides its rows.

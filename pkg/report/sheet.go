@@ -82,23 +82,28 @@ type line struct {
 // name is an endpoint's name as it can be shown.
 type name struct {
 	Text string
-	Odd  bool // it is not what it looks like
+	Odd  bool   // it is not what it looks like
+	Card string // the SIM that its endpoint gets, where no file says which
 }
 
 // mark stands after a name that is not what it looks like.
 const mark = "(!)"
 
 func (n name) String() string {
+	text := n.Text
 	if n.Odd {
-		return n.Text + " " + mark
+		text += " " + mark
 	}
-	return n.Text
+	if n.Card != "" {
+		text += " (" + n.Card + ")"
+	}
+	return text
 }
 
 // shown is a name among others: one that has commas, or spaces that nobody sees,
 // is in quotation marks.
 func shown(text string) name {
-	n := name{fleet.Printable(text), fleet.Odd(text) != ""}
+	n := name{Text: fleet.Printable(text), Odd: fleet.Odd(text) != ""}
 	if strings.ContainsAny(text, `,"`) || text != strings.TrimSpace(text) || strings.Contains(text, "  ") || text == "" {
 		n.Text = `"` + strings.ReplaceAll(n.Text, `"`, `\"`) + `"`
 	}
