@@ -47,13 +47,16 @@ func (a *Again) sort(r *Result) {
 	a.list(r)
 }
 
-// list notes the endpoint of a row that is not tried again.
+// list notes the endpoint and the card of a row that is not tried again.
 func (a *Again) list(r *Result) {
 	if r.Task.Orphan() {
 		return
 	}
 	if r.ID != "" {
 		a.ids[r.ID] = true
+	}
+	if card := r.Task.Spec.ICCID; card != "" {
+		a.Fleet.Reserved = append(a.Fleet.Reserved, card)
 	}
 	if r.Task.Spec.Name != "" {
 		a.names[fleet.NameKey(r.Task.Spec.Name)] = true

@@ -89,3 +89,19 @@ func TestRetryTakesNoSIMFromAnotherRow(t *testing.T) {
 		})
 	}
 }
+
+// A row that takes a SIM from stock keeps the one that was chosen, and one that got
+// none does not take those that other rows of the run name.
+func TestRetryKeepsCardsFromStock(t *testing.T) {
+	chosen := task("chosen", act(fleet.Link))
+	chosen.Spec.AutoSIM, chosen.Spec.ICCID = true, "8932990000010000030"
+	refused := task("refused", nil, "no")
+	refused.Spec.ICCID = card
+	a := Retry(&plan.Plan{}, []Result{ran(chosen, fleet.Failed), ran(refused), ran(task("no SIM", nil))})
+	if len(a.Fleet.Specs) != 1 || !a.Fleet.Specs[0].AutoSIM || a.Fleet.Specs[0].ICCID != chosen.Spec.ICCID {
+		t.Errorf("got %+v, want the row with the SIM that was chosen", a.Fleet.Specs)
+	}
+	if got := fmt.Sprint(a.Fleet.Reserved); got != "["+string(card)+"]" {
+		t.Errorf("got %s reserved, want %s", got, card)
+	}
+}
