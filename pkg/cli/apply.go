@@ -186,7 +186,7 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *
 	if w.plan, w.look, err = s.planFiles(ctx, env, w.want, under); err != nil {
 		return err
 	}
-	if w.choice != nil { // nothing else is looked at from here on
+	if w.choice != nil || w.plan.FromStock() { // nothing else is looked at, and no other card chosen, from here on
 		w.want, under.choice = w.plan.Fleet(), nil
 	}
 	if err := printed(report.PlanText(env.Stdout, w.plan, report.Options{Full: o.full, Now: time.Now()})); err != nil {

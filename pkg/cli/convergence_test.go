@@ -110,9 +110,11 @@ func drawWorld(t *rapid.T) world {
 
 func drawSpec(t *rapid.T, name string, card fleet.ICCID) fleet.Spec {
 	s := fleet.Spec{State: anyState.Draw(t, "state"), Fields: fleet.Fields{Name: name, PlanID: anyPlan.Draw(t, "plan"), ServiceProfileID: "SP_1249", SIMProductID: "7", APNGroupID: anyAPN.Draw(t, "apn")}}
-	switch rapid.IntRange(0, 5).Draw(t, "SIM") {
+	switch rapid.IntRange(0, 6).Draw(t, "SIM") {
 	case 0:
 		s.ClearSIM = s.State != fleet.StateActive && s.State != fleet.StateSuspended
+	case 4:
+		s.AutoSIM = true // the card is left to it, or to another
 	case 1, 2, 3:
 		s.ICCID = card
 	}

@@ -119,13 +119,21 @@ func (c *crowd) drawWish(t *rapid.T, s *fleet.Spec, card fleet.ICCID) {
 	}
 }
 
+// drawFromStock lets some rows that name no SIM take one from stock.
+func (c *crowd) drawFromStock(t *rapid.T) {
+	for i := range c.specs {
+		s := &c.specs[i]
+		s.AutoSIM = s.ICCID == "" && !s.ClearSIM && !s.Relink && rapid.Bool().Draw(t, "from stock")
+	}
+}
+
 func (c *crowd) String() string {
 	text := fmt.Sprintf("protected %v, orphans %s, %d workers, new endpoints are %s\n", c.protect, c.orphans, c.workers, c.initial)
 	for _, e := range c.live {
 		text += fmt.Sprintf("live %s: %s %+v\n", e.ID, e.Status, e.Fields)
 	}
 	for _, s := range c.specs {
-		text += fmt.Sprintf("row %s %q (was %q): %+v, state %q, clear %t, relink %t\n", s.ID, s.Name, s.PreviousName, s.Fields, s.State, s.ClearSIM, s.Relink)
+		text += fmt.Sprintf("row %s %q (was %q): %+v, state %q, clear %t, from stock %t, relink %t\n", s.ID, s.Name, s.PreviousName, s.Fields, s.State, s.ClearSIM, s.AutoSIM, s.Relink)
 	}
 	return text
 }

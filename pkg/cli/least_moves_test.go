@@ -62,12 +62,13 @@ func (c *crowd) move(f *fates) string {
 	return ""
 }
 
-// Whatever the order of the rows, and however many files they are in: the same is
-// done to each of them, and the same refused.
+// Whatever the order of the rows and of the SIMs, and however many files they are in:
+// the same is done to each of them, with the same SIMs, and the same refused.
 func TestOrderOfRowsDoesNotMatter(t *testing.T) {
 	dir := t.TempDir()
 	often(t, 800, func(rt *rapid.T) {
 		c := drawCrowd(rt)
+		c.drawFromStock(rt)
 		first, p := c.planned(rt, c.write(rt, dir, [][]fleet.Spec{c.specs}))
 		shuffled := rapid.Permutation(c.specs).Draw(rt, "order")
 		files := make([][]fleet.Spec, rapid.IntRange(1, 3).Draw(rt, "files"))
@@ -114,7 +115,7 @@ func (c *crowd) planned(t *rapid.T, paths []string) (map[string][]string, *plan.
 		t.Fatalf("%s\n%s", err, c)
 	}
 	sim := c.simulator()
-	have, err := inventory.New(sim.Endpoints(), sim.SIMs(), true)
+	have, err := inventory.New(sim.Endpoints(), rapid.Permutation(sim.SIMs()).Draw(t, "SIMs"), true)
 	if err != nil {
 		t.Fatal(err)
 	}

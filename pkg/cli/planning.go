@@ -151,7 +151,7 @@ func (s *session) list(ctx context.Context, want *fleet.Fleet) (*inventory.Inven
 
 func managesSIMs(specs []fleet.Spec) bool {
 	for i := range specs {
-		if specs[i].ICCID != "" || specs[i].ClearSIM {
+		if specs[i].WantsSIM() || specs[i].ClearSIM {
 			return true
 		}
 	}

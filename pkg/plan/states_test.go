@@ -67,13 +67,13 @@ func statesTable(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
 	var reasons []string
-	out.WriteString("| live | wanted `state` | `iccid` not given, or as it is | another `iccid` | `!clear` |\n| --- | --- | --- | --- | --- |\n")
+	out.WriteString("| live | wanted `state` | `iccid` not given, or as it is | another `iccid` | `auto` | `!clear` |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, live := range documentedLive {
 		name := live.name
 		for _, state := range []fleet.State{fleet.StateUnmanaged, fleet.StatePreActive, fleet.StateActive, fleet.StateSuspended, fleet.StateAbsent} {
 			wanted := map[bool]string{true: "`" + state.String() + "`", false: "not given"}[state != fleet.StateUnmanaged]
 			fmt.Fprintf(&out, "| %s | %s |", name, wanted)
-			for _, cell := range [][]fleet.Spec{asItIs(state), {spec("m", state, cardB)}, {cleared(state)}} {
+			for _, cell := range [][]fleet.Spec{asItIs(state), {spec("m", state, cardB)}, {auto("m", state)}, {cleared(state)}} {
 				fmt.Fprintf(&out, " %s |", statesCell(t, &reasons, live.alike, cell))
 			}
 			out.WriteString("\n")
