@@ -125,7 +125,9 @@ func (m *machine) checkDoubts(p *process, made *plan.Plan) {
 			for i := range made.Tasks {
 				t := &made.Tasks[i]
 				same := open.Action == fleet.Create && t.Label() == open.Name || t.Before != nil && t.Before.ID == open.ID
-				if same && slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return s.Action == open.Action || slices.Contains(m.rode(open), s.Action.String()) }) {
+				if same && slices.ContainsFunc(t.Steps, func(s plan.Step) bool {
+					return s.Action == open.Action || slices.Contains(m.rode(open), s.Action.String())
+				}) {
 					m.fail("P3", "%s of %s is planned, and run %s does not know yet whether it did that", open.Action, open.Name, h.Run)
 				}
 			}

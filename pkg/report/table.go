@@ -36,7 +36,9 @@ func (t *Table) WriteCSV(w io.Writer) error {
 
 // WriteRawCSV writes every cell as it is, for programs: a spreadsheet may run what
 // the platform, or whoever named an endpoint, put there.
-func (t *Table) WriteRawCSV(w io.Writer) error { return t.write(gocsv.NewSafeCSVWriter(csv.NewWriter(w))) }
+func (t *Table) WriteRawCSV(w io.Writer) error {
+	return t.write(gocsv.NewSafeCSVWriter(csv.NewWriter(w)))
+}
 
 func (t *Table) write(out gocsv.CSVWriter) error {
 	for _, row := range append([][]string{t.Columns}, t.Rows...) {
