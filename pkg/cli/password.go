@@ -37,7 +37,7 @@ func (w *passwordWays) bind(f *pflag.FlagSet) {
 
 // The bounds of what a way to the password may take.
 const (
-	longestPassword = 64 << 10
+	longestPassword = 4 << 10
 	commandPatience = time.Minute // a person may have to unlock something
 	pipePatience    = 2 * time.Second
 )
