@@ -154,6 +154,7 @@ func entriesTable(list fleet.List, entries []fleet.Entry, wants func(name string
 	t := &report.Table{Columns: map[fleet.List][]string{
 		fleet.RatePlans: {"planId", "plan"}, fleet.ServiceProfiles: {"serviceProfileId", "serviceProfile"},
 		fleet.APNGroups: {"apnGroupId", "apnGroup"}, fleet.SIMProducts: {"simProductId", "simProduct"},
+		fleet.RoamingProfiles: {"roamingProfileId", "roamingProfile"},
 	}[list]}
 	for _, e := range inventory.Sorted(entries) {
 		if wants(e.Name) {

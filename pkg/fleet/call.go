@@ -23,7 +23,16 @@ type Abilities struct {
 	// Folds are the steps that may ride in the create call when they follow it
 	// directly, in this order.
 	Folds []Action
+	// Lacks are the fields that the dialect does not have: they are neither sent
+	// nor compared, whatever a file says of them.
+	Lacks FieldSet
+	// Silent are the fields that a create sets and that no listing was seen to
+	// report: where they are not reported they are not compared.
+	Silent FieldSet
 }
+
+// Has is the set of fields that the dialect manages.
+func (a Abilities) Has() FieldSet { return Fieldset(AllFields[:]...) &^ a.Lacks }
 
 // Modifiable is the set of all fields that can be changed in place.
 func (a Abilities) Modifiable() FieldSet {
@@ -110,9 +119,10 @@ const (
 	ServiceProfiles
 	APNGroups
 	SIMProducts
+	RoamingProfiles
 )
 
-var listWords = words{"listing", []string{"endpoints", "sims", "plans", "service-profiles", "apn-groups", "sim-products"}}
+var listWords = words{"listing", []string{"endpoints", "sims", "plans", "service-profiles", "apn-groups", "sim-products", "roaming-profiles"}}
 
 // ListNames are the names of the listings, in their order.
 func ListNames() []string { return slices.Clone(listWords.texts) }

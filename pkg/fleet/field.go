@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,8 +10,8 @@ import (
 type Field uint16
 
 // The fields of an endpoint, by the platform's own names (documented for
-// create and modify; assumed for the rest of a GetEndpoint row). The roaming
-// profile is given in the collection dialect only.
+// create and modify; assumed for the rest of a GetEndpoint row). Roaming
+// profile, monthly limit and add-on plans are of the collection dialect only.
 const (
 	FieldName Field = 1 << iota
 	FieldPlan
@@ -20,14 +21,18 @@ const (
 	FieldICCID
 	FieldStatus
 	FieldRoamingProfile
+	FieldMonthlyLimit
+	FieldAddonPlans
 )
 
 // AllFields are the fields in the order in which they are printed.
-var AllFields = [...]Field{FieldName, FieldPlan, FieldServiceProfile, FieldAPNGroup, FieldSIMProduct, FieldRoamingProfile, FieldICCID, FieldStatus}
+var AllFields = [...]Field{FieldName, FieldPlan, FieldServiceProfile, FieldAPNGroup, FieldSIMProduct, FieldRoamingProfile,
+	FieldMonthlyLimit, FieldAddonPlans, FieldICCID, FieldStatus}
 
 var fieldNames = map[Field]string{
 	FieldName: "endpointName", FieldPlan: "planId", FieldServiceProfile: "serviceProfileId",
-	FieldAPNGroup: "apnGroupId", FieldSIMProduct: "simProductId", FieldRoamingProfile: "roamingProfileId", FieldICCID: "iccid", FieldStatus: "status",
+	FieldAPNGroup: "apnGroupId", FieldSIMProduct: "simProductId", FieldRoamingProfile: "roamingProfileId",
+	FieldMonthlyLimit: "monthlyLimit", FieldAddonPlans: "addonPlanIds", FieldICCID: "iccid", FieldStatus: "status",
 }
 
 // String returns the platform's name of the field.
@@ -39,9 +44,42 @@ func (f Field) String() string {
 }
 
 // Same says whether two values of the field are one: names in the form in which
-// names are compared, all others to the letter.
+// names are compared, lists of ids in any order, limits as numbers, all others to
+// the letter.
 func (f Field) Same(a, b string) bool {
-	return a == b || f == FieldName && NameKey(a) == NameKey(b)
+	switch f {
+	case FieldName:
+		return NameKey(a) == NameKey(b)
+	case FieldRoamingProfile, FieldAddonPlans:
+		return a == b || slices.Equal(slices.Sorted(slices.Values(SplitList(a))), slices.Sorted(slices.Values(SplitList(b))))
+	case FieldMonthlyLimit:
+		return a == b || sameNumber(a, b)
+	}
+	return a == b
+}
+
+// sameNumber says whether two texts are one decimal number, such as 5 and 5.00.
+func sameNumber(a, b string) bool {
+	return a != "" && b != "" && plainNumber(a) == plainNumber(b)
+}
+
+// plainNumber is a decimal number without the zeros that say nothing.
+func plainNumber(text string) string {
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return strings.TrimLeft(text, "0")
+}
+
+// ListSeparator stands between the ids, or names, of a field that takes several.
+const ListSeparator = "|"
+
+// SplitList takes a list apart; the parts of an empty one are none.
+func SplitList(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ListSeparator)
 }
 
 // FieldSet is a set of fields. It reads and prints as their names, separated

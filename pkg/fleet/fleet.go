@@ -34,7 +34,10 @@ type Fields struct {
 	SIMProductID     ID     `json:"simProductId,omitempty"`
 	ICCID            ICCID  `json:"iccid,omitempty"`
 	// RoamingProfileID is an id, or several with a pipe between (observed).
-	RoamingProfileID ID `json:"roamingProfileId,omitempty"`
+	RoamingProfileID ID     `json:"roamingProfileId,omitempty"`
+	MonthlyLimit     string `json:"monthlyLimit,omitempty"` // a decimal number
+	// AddonPlanIDs are ids of rate plans with a pipe between.
+	AddonPlanIDs ID `json:"addonPlanIds,omitempty"`
 }
 
 // Get returns the value of one field as text, empty when it is not given.
@@ -54,6 +57,10 @@ func (f Fields) Get(field Field) string {
 		return string(f.ICCID)
 	case FieldRoamingProfile:
 		return string(f.RoamingProfileID)
+	case FieldMonthlyLimit:
+		return f.MonthlyLimit
+	case FieldAddonPlans:
+		return string(f.AddonPlanIDs)
 	}
 	return ""
 }
@@ -76,6 +83,10 @@ func (f *Fields) Set(field Field, value string) {
 		f.ICCID = ICCID(value)
 	case FieldRoamingProfile:
 		f.RoamingProfileID = ID(value)
+	case FieldMonthlyLimit:
+		f.MonthlyLimit = value
+	case FieldAddonPlans:
+		f.AddonPlanIDs = ID(value)
 	}
 }
 
@@ -132,7 +143,7 @@ type SIM struct {
 }
 
 // Entry is a row of one of the platform's catalogues: rate plans, service
-// profiles, APN groups or SIM products.
+// profiles, APN groups, SIM products or roaming profiles.
 type Entry struct {
 	ID   ID     `json:"id"`
 	Name string `json:"name"`
@@ -184,6 +195,8 @@ type Names struct {
 	ServiceProfile string `json:"serviceProfile,omitempty"`
 	APNGroup       string `json:"apnGroup,omitempty"`
 	SIMProduct     string `json:"simProduct,omitempty"`
+	// RoamingProfile is a name, or several with a pipe between.
+	RoamingProfile string `json:"roamingProfile,omitempty"`
 }
 
 // Orphans says what happens to live endpoints in scope that no file lists.

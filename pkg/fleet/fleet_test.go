@@ -250,3 +250,43 @@ func TestNearWordsAreSuggested(t *testing.T) {
 		}
 	}
 }
+
+func TestSame(t *testing.T) {
+	tests := []struct {
+		field Field
+		a, b  string
+		want  bool
+	}{
+		{FieldName, " m\u00fc ", "mu\u0308", true},
+		{FieldName, "m", "M", false},
+		{FieldPlan, "1|2", "2|1", false},
+		{FieldPlan, "5", "5.0", false},
+		{FieldRoamingProfile, "1201|1202", "1202|1201", true},
+		{FieldRoamingProfile, "1201|1202", "1201", false},
+		{FieldRoamingProfile, "1201|1202", "1201|1203", false},
+		{FieldRoamingProfile, "1201", "", false},
+		{FieldAddonPlans, "3|1|2", "2|3|1", true},
+		{FieldAddonPlans, "1|1|2", "1|2|2", false},
+		{FieldMonthlyLimit, "5", "5.00", true},
+		{FieldMonthlyLimit, "0.50", ".5", true},
+		{FieldMonthlyLimit, "0", "0.0", true},
+		{FieldMonthlyLimit, "50", "5", false},
+		{FieldMonthlyLimit, "0", "", false},
+	}
+	for _, tt := range tests {
+		if got := tt.field.Same(tt.a, tt.b); got != tt.want || tt.field.Same(tt.b, tt.a) != tt.want {
+			t.Errorf("%s: %q and %q: got %t, want %t, both ways round", tt.field, tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
+// Every field is carried by Get and Set, and by its own only.
+func TestFieldsCarryEveryField(t *testing.T) {
+	for _, field := range AllFields {
+		var f Fields
+		f.Set(field, "x")
+		if want := Fieldset(field) &^ Fieldset(FieldStatus); f.Given() != want || f.Only(Fieldset(field)) != f {
+			t.Errorf("%s: got %s given, want %s", field, f.Given(), want)
+		}
+	}
+}

@@ -171,8 +171,7 @@ func (s *Simulator) createFolded(in info, now time.Time) (reply, change) {
 		return refuse(codeInvalid, bad), change{}
 	}
 	e := &endpoint{seq: s.nextID, created: now}
-	e.Fields = fleet.Fields{Name: in.Name, PlanID: in.PlanID, APNGroupID: in.APNGroupID, RoamingProfileID: in.RoamingProfileID}
-	e.Status, e.MonthlyLimit = s.set.initial, in.MonthlyLimit
+	e.Fields, e.Status = in.values(), s.set.initial
 	if in.LinkSIM == "true" {
 		if r, _ := s.link(e, in); r.outer != "0" {
 			return r, change{}
@@ -181,6 +180,11 @@ func (s *Simulator) createFolded(in info, now time.Time) (reply, change) {
 	e.ID = s.newID()
 	e.add(in.AddPlans)
 	return reply{outer: "0", inner: codeCreated, text: "endpoint created", echo: e.ID, top: true}, s.withSIM(e, in, now)
+}
+
+// values are what a create or a patch sets.
+func (in info) values() fleet.Fields {
+	return fleet.Fields{Name: in.Name, PlanID: in.PlanID, APNGroupID: in.APNGroupID, RoamingProfileID: in.RoamingProfileID, MonthlyLimit: in.MonthlyLimit}
 }
 
 // withSIM is the change that a create makes, with what folds into it.
@@ -247,17 +251,14 @@ func (s *Simulator) patch(e *endpoint, in info) (reply, change) {
 		return refuse(codeInvalid, bad), change{}
 	}
 	next := *e
-	set := fleet.Fields{Name: in.Name, PlanID: in.PlanID, APNGroupID: in.APNGroupID, RoamingProfileID: in.RoamingProfileID}
+	set := in.values()
 	for _, f := range fleet.AllFields {
 		if value := set.Get(f); value != "" {
 			next.Set(f, value)
 		}
 	}
-	if in.MonthlyLimit != "" {
-		next.MonthlyLimit = in.MonthlyLimit
-	}
 	switch {
-	case set == (fleet.Fields{}) && in.MonthlyLimit == "" && len(in.AddPlans)+len(in.RemoveAddons) == 0:
+	case set == (fleet.Fields{}) && len(in.AddPlans)+len(in.RemoveAddons) == 0:
 		return refuse(codeInvalid, "nothing to modify in requestParam"), change{}
 	case !next.drop(in.RemoveAddons):
 		return refuse(codeInvalid, "invalid removeAddonUniqueIds: not an add-on of the endpoint"), change{}

@@ -148,9 +148,9 @@ func TestPatch(t *testing.T) {
 		}
 	}
 	e := v.sim.live.order[0]
-	want := fleet.Fields{Name: "b", PlanID: "100234", APNGroupID: "PDP_20", RoamingProfileID: "1202"}
-	if e.Fields != want || e.MonthlyLimit != "9" {
-		t.Errorf("got %+v with limit %s, want %+v with 9", e.Fields, e.MonthlyLimit, want)
+	want := fleet.Fields{Name: "b", PlanID: "100234", APNGroupID: "PDP_20", RoamingProfileID: "1202", MonthlyLimit: "9"}
+	if e.Fields != want {
+		t.Errorf("got %+v, want %+v", e.Fields, want)
 	}
 	if got, want := fmt.Sprint(e.Addons), "[{100000001002 100400} {100000001003 100300}]"; got != want {
 		t.Errorf("got add-ons %s, want %s", got, want)
@@ -227,8 +227,12 @@ func TestLookUpsOfTheCollection(t *testing.T) {
 	if p := g.env.Response.ResponseParam; p == nil || len(p.Plan) != 3 || p.Plan[0].BasicInfo["planId"] != "100234" {
 		t.Errorf("got %s, want plan[].basicInfo", g.body)
 	}
-	for _, path := range []string{"/api/GetRoamingProfiles", "/api/GetRoamingProfile?roamingProfileId=1201"} {
-		if rows := v.get(path).rows(); len(rows) == 0 || rows[0]["roamingProfileId"] != "1201" || rows[0]["roamingProfileName"] != "DEFAULT" {
+	for path, networks := range map[string]bool{"/api/GetRoamingProfiles": true, "/api/GetRoamingProfile?roamingProfileId=1201": false} {
+		g := v.get(path)
+		if g.codes() != "0/1204" || strings.Contains(string(g.body), `"tadigList":[{`) != networks {
+			t.Errorf("%s: got %s, want 1204, with networks %t", path, g.body, networks)
+		}
+		if rows := g.rows(); len(rows) == 0 || rows[0]["roamingProfileId"] != "1201" || rows[0]["roamingProfileName"] != "DEFAULT" {
 			t.Errorf("%s: got %v", path, rows)
 		}
 	}

@@ -16,6 +16,7 @@ type listing struct {
 	entries   []fleet.Entry
 	kind      catalogueKind
 	plans     bool // as plan[].basicInfo
+	networks  bool // with tadigList, as the collection gives roaming profiles (observed)
 	pages     int  // -1 when not said
 	total     int  // -1 when not said
 }
@@ -175,7 +176,10 @@ func (s *Simulator) lookUp(c *call) reply {
 		}
 	}
 	r := got(&listing{entries: entries, kind: kind, pages: -1, total: -1})
-	if c.route.op == wire.OpRatePlans {
+	switch c.route.op {
+	case wire.OpRoamingProfiles:
+		r.inner, r.list.networks = codeRoaming, c.route.speech == collection
+	case wire.OpRatePlans:
 		r.inner = codePlans
 		r.list.plans = s.set.observedPlans || c.query.Has("planCategory") || c.query.Has("planType")
 	}
@@ -261,6 +265,9 @@ func appendEntry(b []byte, l *listing, e fleet.Entry) []byte {
 	b = append(b, '{')
 	b = member(b, l.kind.id, string(e.ID))
 	b = member(b, l.kind.name, e.Name)
+	if l.networks {
+		b = append(b, `,"tadigList":[{"operatorName":"BICS","tadigCode":"BELTB","countryName":"Belgium"}]`...)
+	}
 	b = append(b, '}')
 	if l.plans {
 		b = append(b, '}')

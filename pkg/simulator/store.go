@@ -22,9 +22,8 @@ type endpoint struct {
 
 // extras are what the collection adds to an endpoint.
 type extras struct {
-	MonthlyLimit string  `json:"monthlyLimit,omitempty"`
-	Addons       []addon `json:"addons,omitempty"` // never changed in place
-	AddonsSoFar  int     `json:"addonsSoFar,omitempty"`
+	Addons      []addon `json:"addons,omitempty"` // never changed in place
+	AddonsSoFar int     `json:"addonsSoFar,omitempty"`
 }
 
 // addon is an add-on plan of an endpoint.

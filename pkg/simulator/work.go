@@ -30,6 +30,7 @@ const (
 	codeDeleted     = "10159"
 	codePlanChanged = "7001"  // observed
 	codePlans       = "1604"  // documented
+	codeRoaming     = "1204"  // documented
 	codeNoData      = "1359"  // documented
 	codeToken       = "401"   // observed
 	codeUnexpected  = "10057" // documented

@@ -27,6 +27,7 @@ var codes = map[Op]codeTable{
 	OpEndpoints:       {refused: []string{"99400"}, missing: []string{"99404"}},
 	OpRatePlans:       {success: []string{"1604"}},
 	OpServiceProfiles: {},
+	OpRoamingProfiles: {success: []string{"1204"}},
 }
 
 // Codes that mean the same for every operation.

@@ -15,8 +15,8 @@ import (
 // bodies were observed unless a comment says otherwise.
 type Collection struct{}
 
-// The paths. Modify has two; the look-ups and fetchSIM are those of the
-// documented dialect. That PATCH takes every value of an endpoint is documented.
+// The paths. Modify has two; fetchSIM and the look-ups, but that of roaming
+// profiles, are those of the documented dialect. That PATCH takes every value of an endpoint is documented.
 var collectionPaths = map[Op]struct{ method, path string }{
 	OpCreate:          {"POST", "/api/CreateEndPoint"},
 	OpModify:          {"PATCH", "/api/endpoint"},
@@ -31,6 +31,7 @@ var collectionPaths = map[Op]struct{ method, path string }{
 	OpServiceProfiles: endpointInfoPaths[OpServiceProfiles],
 	OpAPNGroups:       endpointInfoPaths[OpAPNGroups],
 	OpSIMProducts:     endpointInfoPaths[OpSIMProducts],
+	OpRoamingProfiles: {"GET", "/api/GetRoamingProfiles"},
 }
 
 const (
@@ -88,15 +89,19 @@ type requestParam struct {
 	APNGroupID          fleet.ID    `json:"apnGroupId,omitempty"`
 	PlanID              fleet.ID    `json:"planId,omitempty"`
 	ICCID               fleet.ICCID `json:"iccid,omitempty"`
-	LifeCycle           string      `json:"lifeCycle,omitempty"` // A active, S suspend
-	Reason              string      `json:"reason,omitempty"`    // 1 system
+	MonthlyLimit        string      `json:"monthlyLimit,omitempty"` // a text (observed)
+	AddonPlanIDs        []string    `json:"addonPlanIds,omitempty"` // a list (observed)
+	LifeCycle           string      `json:"lifeCycle,omitempty"`    // A active, S suspend
+	Reason              string      `json:"reason,omitempty"`       // 1 system
 }
 
 // Abilities of the collection: the rate plan has a call of its own, name, APN
 // group and roaming profile travel together (documented; their spelling there is
 // assumed to be that of create), and a create takes link and activation along.
 // That a create needs name and roaming profile is documented; that it needs rate
-// plan and APN group is assumed, since every client seen sends them.
+// plan and APN group is assumed, since every client seen sends them. Services
+// follow from the rate plan and the product is the SIM's, so neither is a field.
+// Limit and add-ons were seen in a create only.
 func (Collection) Abilities() fleet.Abilities {
 	return fleet.Abilities{
 		Dialect: "collection",
@@ -104,6 +109,8 @@ func (Collection) Abilities() fleet.Abilities {
 			fleet.Fieldset(fleet.FieldName, fleet.FieldAPNGroup, fleet.FieldRoamingProfile)},
 		Creates: fleet.Fieldset(fleet.FieldName, fleet.FieldPlan, fleet.FieldAPNGroup, fleet.FieldRoamingProfile),
 		Folds:   []fleet.Action{fleet.Link, fleet.Activate},
+		Lacks:   fleet.Fieldset(fleet.FieldServiceProfile, fleet.FieldSIMProduct),
+		Silent:  fleet.Fieldset(fleet.FieldMonthlyLimit, fleet.FieldAddonPlans),
 	}
 }
 
@@ -153,20 +160,19 @@ func paramOf(call fleet.Call) (*requestParam, error) {
 	return nil, nil
 }
 
-// createParam refuses what the dialect cannot set: services follow from the
-// rate plan, and the product is the SIM's.
+// createParam refuses what the dialect cannot set.
 func createParam(call fleet.Call) (*requestParam, error) {
-	f, needs := call.Fields, (Collection{}).Abilities().Creates
-	can := needs | fleet.Fieldset(fleet.FieldICCID)
+	f, can := call.Fields, (Collection{}).Abilities()
 	switch {
-	case needs&^f.Given() != 0:
-		return nil, fmt.Errorf("create needs %s", needs&^f.Given())
-	case f.Given()&^can != 0:
-		return nil, fmt.Errorf("create takes no %s", f.Given()&^can)
+	case can.Creates&^f.Given() != 0:
+		return nil, fmt.Errorf("create needs %s", can.Creates&^f.Given())
+	case f.Given()&can.Lacks != 0:
+		return nil, fmt.Errorf("create takes no %s", f.Given()&can.Lacks)
 	case call.Activate && f.ICCID == "":
 		return nil, errors.New("no iccid to activate")
 	}
 	return &requestParam{Name: f.Name, RoamingProfileID: f.RoamingProfileID, APNGroupID: f.APNGroupID, PlanID: f.PlanID,
+		MonthlyLimit: f.MonthlyLimit, AddonPlanIDs: fleet.SplitList(string(f.AddonPlanIDs)),
 		ICCID: f.ICCID, IsLinkSIM: strconv.FormatBool(f.ICCID != ""), IsDefaultActivation: strconv.FormatBool(call.Activate)}, nil
 }
 
@@ -237,19 +243,37 @@ func (Collection) Fill(page, more fleet.Page) fleet.Page {
 }
 
 // listedRow is a GetEndpoints row: the documented dialect's with the roaming
-// profile (assumed throughout; only the call was observed).
+// profile and the limit (assumed throughout; only the call was observed).
 type listedRow struct {
 	endpointRow
-	RoamingProfileID value `json:"roamingProfileId"`
+	RoamingProfileID value  `json:"roamingProfileId"`
+	MonthlyLimit     amount `json:"monthlyLimit"`
 }
 
 func (row listedRow) endpoint() fleet.Endpoint {
 	e := row.endpointRow.endpoint()
-	if row.RoamingProfileID.given {
-		e.Reported |= fleet.Fieldset(fleet.FieldRoamingProfile)
-		e.RoamingProfileID = fleet.ID(row.RoamingProfileID.text)
+	for field, v := range map[fleet.Field]value{fleet.FieldRoamingProfile: row.RoamingProfileID, fleet.FieldMonthlyLimit: row.MonthlyLimit.value} {
+		if v.given {
+			e.Reported |= fleet.Fieldset(field)
+			e.Set(field, v.text)
+		}
 	}
 	return e
+}
+
+// amount is a value that may be any number. Nobody was seen to read one in a
+// row, so one that cannot be read says nothing, and the row stands.
+type amount struct{ value }
+
+// UnmarshalJSON reads a text, a number or null.
+func (a *amount) UnmarshalJSON(data []byte) error {
+	var number json.Number
+	if json.Unmarshal(data, &number) == nil && number != "" {
+		a.value = value{number.String(), true}
+	} else {
+		_ = a.value.UnmarshalJSON(data)
+	}
+	return nil
 }
 
 func readListed(data []byte, asked fleet.ID, page *fleet.Page) error {

@@ -69,6 +69,14 @@ var collectionCalls = []struct {
 	{"create, link, activate; several roaming profiles", "POST", "/api/CreateEndPoint",
 		`{"Request":{"requestParam":{"name":"m","isLinkSIM":"true","iccid":"` + sim1 + `","isDefaultActivation":"true","roamingProfileId":"1201|1202","apnGroupId":"PDP_12","planId":"1"}}}`,
 		fleet.Call{Action: fleet.Create, Activate: true, Fields: func() fleet.Fields { f := linked(whole); f.RoamingProfileID = "1201|1202"; return f }()}},
+	{"create with a limit and add-ons", "POST", "/api/CreateEndPoint",
+		`{"Request":{"requestParam":{"name":"m","isLinkSIM":"false","isDefaultActivation":"false","roamingProfileId":"1201","apnGroupId":"PDP_12","planId":"1",
+		"monthlyLimit":"5.5","addonPlanIds":["100300","100400"]}}}`,
+		fleet.Call{Action: fleet.Create, Fields: func() fleet.Fields {
+			f := whole
+			f.MonthlyLimit, f.AddonPlanIDs = "5.5", "100300|100400"
+			return f
+		}()}},
 	{"rate plan", "POST", "/api/ChangePlan", `{"Request":{"endPointId":"881","requestParam":{"planId":"100300"}}}`,
 		fleet.Call{Action: fleet.Modify, EndpointID: "881", Fields: fleet.Fields{PlanID: "100300"}}},
 	{"other values", "PATCH", "/api/endpoint", `{"Request":{"endPointId":"881","requestParam":{"name":"n","apnGroupId":"PDP_20","roamingProfileId":"1202"}}}`,
@@ -115,6 +123,8 @@ func TestCollectionCallsThatMustNeverLeave(t *testing.T) {
 		"link without iccid":               {Action: fleet.Link, EndpointID: "1"},
 		"modify of nothing":                {Action: fleet.Modify, EndpointID: "1"},
 		"modify across two calls":          {Action: fleet.Modify, EndpointID: "1", Fields: fleet.Fields{Name: "a", PlanID: "2"}},
+		"modify of a limit":                {Action: fleet.Modify, EndpointID: "1", Fields: fleet.Fields{MonthlyLimit: "5"}},
+		"modify of add-ons":                {Action: fleet.Modify, EndpointID: "1", Fields: fleet.Fields{AddonPlanIDs: "5"}},
 		"modify of a fixed field":          {Action: fleet.Modify, EndpointID: "1", Fields: fleet.Fields{SIMProductID: "7"}},
 		"create with an id":                {Action: fleet.Create, EndpointID: "1", Fields: whole},
 		"create without a name":            {Action: fleet.Create, Fields: with(func(f *fleet.Fields) { f.Name = "" })},
@@ -147,6 +157,7 @@ func TestCollectionQueries(t *testing.T) {
 		{fleet.Query{List: fleet.ServiceProfiles}, "/api/GetServiceProfile?", ShortDeadline},
 		{fleet.Query{List: fleet.APNGroups}, "/api/GetAPNGroup?", ShortDeadline},
 		{fleet.Query{List: fleet.SIMProducts}, "/api/GetSIMProduct?", ShortDeadline},
+		{fleet.Query{List: fleet.RoamingProfiles}, "/api/GetRoamingProfiles?", ShortDeadline},
 	}
 	for _, tt := range tests {
 		req, err := Collection{}.Query(tt.query)
@@ -287,6 +298,37 @@ func TestReadProfile(t *testing.T) {
 	}
 }
 
+// A limit that cannot be read says nothing; it never spoils the listing.
+func TestTheLimitOfARow(t *testing.T) {
+	for written, want := range map[string]string{`"5"`: "5", `5`: "5", `5.50`: "5.50", `"5.50"`: "5.50", `"-"`: "", `null`: "", `{"eur":5}`: "unread", `[5]`: "unread", `""`: ""} {
+		body := `{"Response":{"resultCode":"0","responseParam":{"rows":[{"endPointId":"881","monthlyLimit":` + written + `}]}}}`
+		got, err := Collection{}.ReadQuery(fleet.Query{List: fleet.Endpoints}, Reply{200, []byte(body)})
+		if err != nil || len(got.Endpoints) != 1 {
+			t.Errorf("%s: got %v, %v", written, got, err)
+			continue
+		}
+		limit := got.Endpoints[0].MonthlyLimit
+		if !got.Endpoints[0].Reported.Has(fleet.FieldMonthlyLimit) {
+			limit = "unread"
+		}
+		if limit != want {
+			t.Errorf("%s: got %q, want %q", written, limit, want)
+		}
+	}
+}
+
+// What a dialect can create, modify or link it has, and nothing else but the
+// state.
+func TestADialectSaysWhatItLacks(t *testing.T) {
+	for _, d := range []Dialect{EndpointInfo{}, Collection{}} {
+		can := d.Abilities()
+		used := can.Creates | can.Modifiable() | can.Silent | fleet.Fieldset(fleet.FieldICCID, fleet.FieldStatus)
+		if can.Has() != used {
+			t.Errorf("%s: got %s, want %s", can.Dialect, can.Has(), used)
+		}
+	}
+}
+
 func TestDialectsByName(t *testing.T) {
 	if diff := cmp.Diff([]string{"endpointinfo", "collection"}, DialectNames()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -316,7 +358,7 @@ func FuzzCollection(f *testing.F) {
 				t.Errorf("%s: success with id %q under status %d", action, id, status)
 			}
 		}
-		for list := fleet.Endpoints; list <= fleet.SIMProducts; list++ {
+		for list := fleet.Endpoints; list <= fleet.RoamingProfiles; list++ {
 			for _, id := range []fleet.ID{"", "881"} {
 				page, err := Collection{}.ReadQuery(fleet.Query{List: list, ID: id}, reply)
 				for _, e := range page.Endpoints {

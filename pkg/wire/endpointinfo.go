@@ -17,7 +17,7 @@ import (
 // GetEndpoint row are assumed from the platform's sister pages.
 type EndpointInfo struct{}
 
-// The paths (documented; the last two look-ups are assumed).
+// The paths (documented; those of APN groups and SIM products are assumed).
 var endpointInfoPaths = map[Op]struct{ method, path string }{
 	OpCreate:          {"POST", "/api/createEndpoint"},
 	OpModify:          {"POST", "/api/modifyEndpoint"},
@@ -32,6 +32,7 @@ var endpointInfoPaths = map[Op]struct{ method, path string }{
 	OpServiceProfiles: {"GET", "/api/GetServiceProfile"},
 	OpAPNGroups:       {"GET", "/api/GetAPNGroup"},
 	OpSIMProducts:     {"GET", "/api/GetSIMProduct"},
+	OpRoamingProfiles: {"GET", "/api/GetRoamingProfile"},
 }
 
 // endpointInfo is the body of every mutating call.
@@ -56,6 +57,7 @@ func (EndpointInfo) Abilities() fleet.Abilities {
 		Dialect:  "endpointinfo",
 		Modifies: []fleet.FieldSet{fleet.Fieldset(fleet.FieldName, fleet.FieldPlan, fleet.FieldAPNGroup)},
 		Creates:  fleet.Fieldset(fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldSIMProduct),
+		Lacks:    fleet.Fieldset(fleet.FieldRoamingProfile, fleet.FieldMonthlyLimit, fleet.FieldAddonPlans),
 	}
 }
 
@@ -104,11 +106,12 @@ func infoOf(call fleet.Call) (endpointInfo, error) {
 }
 
 func createInfo(f fleet.Fields) (endpointInfo, error) {
-	if missing := (EndpointInfo{}).Abilities().Creates &^ f.Given(); missing != 0 {
+	can := (EndpointInfo{}).Abilities()
+	if missing := can.Creates &^ f.Given(); missing != 0 {
 		return endpointInfo{}, fmt.Errorf("create needs %s", missing)
 	}
-	if f.ICCID != "" {
-		return endpointInfo{}, errors.New("create takes no iccid")
+	if not := f.Given() & (can.Lacks | fleet.Fieldset(fleet.FieldICCID)); not != 0 {
+		return endpointInfo{}, fmt.Errorf("create takes no %s", not)
 	}
 	return endpointInfo{EndpointName: f.Name, PlanID: f.PlanID, ServiceProfileID: f.ServiceProfileID,
 		SIMProductID: f.SIMProductID, APNGroupID: f.APNGroupID}, nil
@@ -179,6 +182,7 @@ func sameName(name string, call fleet.Call) bool {
 var listOps = map[fleet.List]Op{
 	fleet.Endpoints: OpEndpoints, fleet.SIMs: OpSIMs, fleet.RatePlans: OpRatePlans,
 	fleet.ServiceProfiles: OpServiceProfiles, fleet.APNGroups: OpAPNGroups, fleet.SIMProducts: OpSIMProducts,
+	fleet.RoamingProfiles: OpRoamingProfiles,
 }
 
 // Query builds the request for a page of a listing. Paging is documented for

@@ -81,6 +81,7 @@ func TestCallsThatMustNeverLeave(t *testing.T) {
 		"create without a plan":       {Action: fleet.Create, Fields: fleet.Fields{Name: "a", ServiceProfileID: "2", SIMProductID: "3"}},
 		"create without a name":       {Action: fleet.Create, Fields: fleet.Fields{PlanID: "1", ServiceProfileID: "2", SIMProductID: "3"}},
 		"create with a SIM":           {Action: fleet.Create, Fields: func() fleet.Fields { f := whole; f.ICCID = "8"; return f }()},
+		"create with what it lacks":   {Action: fleet.Create, Fields: func() fleet.Fields { f := whole; f.RoamingProfileID = "1201"; return f }()},
 		"no action":                   {},
 		"an action that is not known": {Action: 99, EndpointID: "1"},
 	}
@@ -105,6 +106,7 @@ func TestQueries(t *testing.T) {
 		{fleet.Query{List: fleet.ServiceProfiles}, "/api/GetServiceProfile?"},
 		{fleet.Query{List: fleet.APNGroups}, "/api/GetAPNGroup?"},
 		{fleet.Query{List: fleet.SIMProducts}, "/api/GetSIMProduct?"},
+		{fleet.Query{List: fleet.RoamingProfiles}, "/api/GetRoamingProfile?"},
 	}
 	for _, tt := range tests {
 		req, err := EndpointInfo{}.Query(tt.query)
@@ -145,7 +147,7 @@ func TestReadEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := fleet.Fieldset(fleet.AllFields[:]...) &^ fleet.Fieldset(fleet.FieldRoamingProfile)
+	all := fleet.Fieldset(fleet.AllFields[:]...) &^ (EndpointInfo{}).Abilities().Lacks
 	want := fleet.Page{Pages: 3, Total: 7, Endpoints: []fleet.Endpoint{
 		{ID: "881", Status: fleet.StatusActive, Reported: all, Fields: fleet.Fields{Name: "meter-1", PlanID: "100234",
 			ServiceProfileID: "SP_1249", APNGroupID: "PDP_12", SIMProductID: "7", ICCID: "8932042000001234562"}},
@@ -196,16 +198,23 @@ func TestReadCatalogues(t *testing.T) {
 		{"SIM products", `{"rows":[{"simProductId":7,"simProductName":"MFF2"}]}`,
 			fleet.SIMProducts, []fleet.Entry{{ID: "7", Name: "MFF2"}}},
 		{"an empty catalogue", `{"rows":[]}`, fleet.RatePlans, nil},
+		{"documented roaming profiles", `{"rows":[{"roamingProfileId":"1201","roamingProfileName":"DEFAULT","destinationGroupId":"9","status":"Active"}]}`,
+			fleet.RoamingProfiles, []fleet.Entry{{ID: "1201", Name: "DEFAULT"}}},
+		{"observed roaming profiles", `{"rows":[{"roamingProfileId":1202,"roamingProfileName":"Europe","tadigList":[
+			{"operatorId":1,"operatorName":"BICS","categoryGroupId":"2","tadigCode":"BELTB","countryName":"Belgium"}]}]}`,
+			fleet.RoamingProfiles, []fleet.Entry{{ID: "1202", Name: "Europe"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			body := `{"Response":{"resultCode":"0","resultParam":{"resultCode":"1604"},"responseParam":` + tt.param + `}}`
-			got, err := EndpointInfo{}.ReadQuery(fleet.Query{List: tt.list}, Reply{200, []byte(body)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tt.want, got.Entries); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			for _, dialect := range []Dialect{EndpointInfo{}, Collection{}} {
+				got, err := dialect.ReadQuery(fleet.Query{List: tt.list}, Reply{200, []byte(body)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(tt.want, got.Entries); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", dialect.Abilities().Dialect, diff)
+				}
 			}
 		})
 	}
@@ -249,5 +258,16 @@ func TestARowAboutAnotherEndpointIsNotTheAnswer(t *testing.T) {
 	_, err := EndpointInfo{}.ReadQuery(fleet.Query{List: fleet.Endpoints, ID: "881"}, Reply{200, []byte(body)})
 	if got := ClassOf(err); got != WrongEcho {
 		t.Errorf("got %s, want %s", got, WrongEcho)
+	}
+}
+
+// 1204 is the documented sign that roaming profiles were found; a look-up that
+// says so under an outer 1 has been answered.
+func TestTheCodeOfRoamingProfiles(t *testing.T) {
+	body := `{"Response":{"resultCode":"1","resultParam":{"resultCode":"1204"},"responseParam":{"rows":[{"roamingProfileId":"1201"}]}}}`
+	for list, want := range map[fleet.List]Class{fleet.RoamingProfiles: OK, fleet.ServiceProfiles: Mystery} {
+		if _, err := (EndpointInfo{}).ReadQuery(fleet.Query{List: list}, Reply{200, []byte(body)}); ClassOf(err) != want {
+			t.Errorf("%s: got %s, want %s", list, ClassOf(err), want)
+		}
 	}
 }

@@ -211,7 +211,7 @@ func FuzzReadCall(f *testing.F) {
 				t.Errorf("%s: success with id %q under status %d", action, id, status)
 			}
 		}
-		for list := fleet.Endpoints; list <= fleet.SIMProducts; list++ {
+		for list := fleet.Endpoints; list <= fleet.RoamingProfiles; list++ {
 			page, err := EndpointInfo{}.ReadQuery(fleet.Query{List: list}, Reply{status, []byte(body)})
 			for _, e := range page.Endpoints {
 				if err != nil || e.ID == "" || e.ID == "0" {

@@ -221,8 +221,9 @@ func readSIM(data []byte, asked fleet.ICCID, page *fleet.Page) error {
 	return nil
 }
 
-// entryRow is a row of any catalogue (documented for rate plans and service
-// profiles, assumed for the other two).
+// entryRow is a row of any catalogue (documented for rate plans, service
+// profiles and roaming profiles, assumed for the other two). What else was seen
+// in a row, such as the networks of a roaming profile, is not read.
 type entryRow struct {
 	PlanID           value `json:"planId"`
 	PlanName         value `json:"planName"`
@@ -233,6 +234,8 @@ type entryRow struct {
 	APNGroupName     value `json:"apnGroupName"`
 	SIMProductID     value `json:"simProductId"`
 	SIMProductName   value `json:"simProductName"`
+	RoamingID        value `json:"roamingProfileId"`
+	RoamingName      value `json:"roamingProfileName"`
 }
 
 func readEntry(list fleet.List, data []byte, page *fleet.Page) error {
@@ -248,6 +251,8 @@ func readEntry(list fleet.List, data []byte, page *fleet.Page) error {
 		id, name = row.APNGroupID, row.APNGroupName
 	case fleet.SIMProducts:
 		id, name = row.SIMProductID, row.SIMProductName
+	case fleet.RoamingProfiles:
+		id, name = row.RoamingID, row.RoamingName
 	}
 	if id.text == "" {
 		return badReply("no id")
