@@ -103,11 +103,12 @@ type look struct {
 // look asks the platform and resolves the names in want. Those of a saved plan keep
 // the ids that were approved.
 func (s *session) look(ctx context.Context, want *fleet.Fleet) (look, error) {
-	catalogue, err := s.lookUp(ctx, inventory.Needed(want.Specs))
+	lacks := s.client.Abilities().Lacks
+	catalogue, err := s.lookUp(ctx, inventory.Needed(want.Specs, lacks))
 	if err != nil {
 		return look{}, err
 	}
-	if err := catalogue.Resolve(want.Specs); err != nil {
+	if err := catalogue.Resolve(want.Specs, lacks); err != nil {
 		return look{}, err
 	}
 	products := map[fleet.ID]string{}
@@ -116,7 +117,7 @@ func (s *session) look(ctx context.Context, want *fleet.Fleet) (look, error) {
 	}
 	at := time.Now()
 	have, err := s.list(ctx, want)
-	return look{have, products, catalogue.Moved(want.Specs), at}, err
+	return look{have, products, catalogue.Moved(want.Specs, lacks), at}, err
 }
 
 // lookUp asks for those look-ups that were not asked for yet: once in a command is

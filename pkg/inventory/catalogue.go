@@ -61,13 +61,32 @@ var namedFields = []named{
 	{fleet.ServiceProfiles, "serviceProfile", func(n *fleet.Names) string { return n.ServiceProfile }, fleet.FieldServiceProfile},
 	{fleet.APNGroups, "apnGroup", func(n *fleet.Names) string { return n.APNGroup }, fleet.FieldAPNGroup},
 	{fleet.SIMProducts, "simProduct", func(n *fleet.Names) string { return n.SIMProduct }, fleet.FieldSIMProduct},
+	{fleet.RoamingProfiles, "roamingProfile", func(n *fleet.Names) string { return n.RoamingProfile }, fleet.FieldRoamingProfile},
+}
+
+// parts are the names that a row gives for a field: one, or where the field takes
+// several ids, as many as there are.
+func (f named) parts(names *fleet.Names) []string {
+	text := f.name(names)
+	if f.field == fleet.FieldRoamingProfile || text == "" {
+		return fleet.SplitList(text)
+	}
+	return []string{text}
+}
+
+// namedIn are the fields whose names mean something in a dialect that lacks some.
+// The SIM product always does: cards are checked against it.
+func namedIn(lacks fleet.FieldSet) []named {
+	return slices.DeleteFunc(slices.Clone(namedFields), func(f named) bool { return lacks.Has(f.field) && f.field != fleet.FieldSIMProduct })
 }
 
 // Needed are the look-ups that specs cannot do without: those of the names
 // that stand for ids, and the SIM products, which cards report by name, when a
 // row says both which card and which product, or wants any card: its product may
-// be that of a live endpoint.
-func Needed(specs []fleet.Spec) []fleet.List {
+// be that of a live endpoint. Names of fields that the dialect lacks are not looked
+// up.
+func Needed(specs []fleet.Spec, lacks fleet.FieldSet) []fleet.List {
+	fields := namedIn(lacks)
 	need := map[fleet.List]bool{}
 	for i := range specs {
 		s := &specs[i]
@@ -77,7 +96,7 @@ func Needed(specs []fleet.Spec) []fleet.List {
 		if s.Names == (fleet.Names{}) {
 			continue
 		}
-		for _, f := range namedFields {
+		for _, f := range fields {
 			need[f.list] = need[f.list] || f.name(&s.Names) != ""
 		}
 	}

@@ -8,49 +8,72 @@ import (
 	"sftctl/pkg/fleet"
 )
 
-// each calls do for every name in specs that stands for an id.
-func each(specs []fleet.Spec, do func(row int, f named, name string)) {
+// each calls do for all names in specs that stand for the ids of a field that the
+// dialect does not lack.
+func each(specs []fleet.Spec, lacks fleet.FieldSet, do func(row int, f named, names []string)) {
+	fields := namedIn(lacks)
 	for i := range specs {
 		if specs[i].Names == (fleet.Names{}) {
 			continue
 		}
-		for _, f := range namedFields {
-			if name := f.name(&specs[i].Names); name != "" {
-				do(i, f, name)
+		for _, f := range fields {
+			if names := f.parts(&specs[i].Names); len(names) > 0 {
+				do(i, f, names)
 			}
 		}
 	}
 }
 
-// Resolve puts the id of each name beside it, in place; a name that has its id
-// already keeps it. The error is a fleet.Problems with every name that is unknown
-// or ambiguous, once each where it stands first, and its candidates.
-func (c Catalogue) Resolve(specs []fleet.Spec) error {
+// Resolve puts the ids of names beside them, in place; names that have theirs
+// already keep them, and those of fields that the dialect lacks get none. The error
+// is a fleet.Problems with every name that is unknown or ambiguous, once each where
+// it stands first, and its candidates.
+func (c Catalogue) Resolve(specs []fleet.Spec, lacks fleet.FieldSet) error {
 	found := answers{catalogue: c, known: map[question]*answer{}}
-	each(specs, func(row int, f named, name string) {
-		if s := &specs[row]; s.Get(f.field) == "" {
-			s.Set(f.field, string(found.ask(f, name, s.Origin).id))
+	each(specs, lacks, func(row int, f named, names []string) {
+		s := &specs[row]
+		if s.Get(f.field) != "" {
+			return
 		}
+		ids := make([]string, len(names))
+		for i, name := range names {
+			ids[i] = string(found.ask(f, name, s.Origin).id)
+		}
+		s.Set(f.field, strings.Join(ids, fleet.ListSeparator))
 	})
 	return found.problems()
 }
 
 // Moved are the rows whose names do not stand for the ids any more that they were
 // resolved to when their plan was made, by their place in specs, with both.
-func (c Catalogue) Moved(specs []fleet.Spec) map[int]string {
+func (c Catalogue) Moved(specs []fleet.Spec, lacks fleet.FieldSet) map[int]string {
 	found := answers{catalogue: c, known: map[question]*answer{}}
 	moved := map[int]string{}
-	each(specs, func(row int, f named, name string) {
-		was, now := specs[row].Get(f.field), found.ask(f, name, specs[row].Origin)
-		if string(now.id) == was {
-			return
+	each(specs, lacks, func(row int, f named, names []string) {
+		ids := []string{specs[row].Get(f.field)}
+		if len(names) > 1 {
+			ids = fleet.SplitList(ids[0]) // Resolve put them in the order of the names
 		}
-		if moved[row] != "" {
-			moved[row] += "; "
+		for i, name := range names {
+			now := found.ask(f, name, specs[row].Origin)
+			was := part(ids, i)
+			if string(now.id) == was {
+				continue
+			}
+			if moved[row] != "" {
+				moved[row] += "; "
+			}
+			moved[row] += fmt.Sprintf("%s %s stood for %s when the plan was made, and stands for %s", f.what, fleet.Quote(name), fleet.Quote(was), now.today(f))
 		}
-		moved[row] += fmt.Sprintf("%s %s stood for %s when the plan was made, and stands for %s", f.what, fleet.Quote(name), fleet.Quote(was), now.today(f))
 	})
 	return moved
+}
+
+func part(ids []string, i int) string {
+	if i < len(ids) {
+		return ids[i]
+	}
+	return ""
 }
 
 // question is what is asked of a catalogue, answer what it says. Thousands of rows

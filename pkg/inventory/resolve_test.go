@@ -93,18 +93,23 @@ func TestALookUpThatFailsIsNoEmptyCatalogue(t *testing.T) {
 
 func TestOnlyWhatIsNeededIsLookedUp(t *testing.T) {
 	tests := []struct {
-		spec fleet.Spec
-		want string
+		spec  fleet.Spec
+		lacks fleet.FieldSet
+		want  string
 	}{
-		{fleet.Spec{Fields: fleet.Fields{PlanID: "1", SIMProductID: "7"}}, "[]"},
-		{fleet.Spec{Names: fleet.Names{Plan: "Gold"}}, "[plans]"},
-		{fleet.Spec{Fields: fleet.Fields{PlanID: "1"}, Names: fleet.Names{Plan: "Gold"}}, "[plans]"}, // it may stand for another by now
-		{fleet.Spec{Fields: fleet.Fields{SIMProductID: "7", ICCID: "8932042000001234562"}}, "[sim-products]"},
-		{fleet.Spec{AutoSIM: true}, "[sim-products]"}, // of which product the live endpoint is, is not known yet
-		{fleet.Spec{Names: fleet.Names{ServiceProfile: "a", APNGroup: "b", SIMProduct: "c"}}, "[service-profiles apn-groups sim-products]"},
+		{fleet.Spec{Fields: fleet.Fields{PlanID: "1", SIMProductID: "7"}}, 0, "[]"},
+		{fleet.Spec{Names: fleet.Names{Plan: "Gold"}}, 0, "[plans]"},
+		{fleet.Spec{Fields: fleet.Fields{PlanID: "1"}, Names: fleet.Names{Plan: "Gold"}}, 0, "[plans]"}, // it may stand for another by now
+		{fleet.Spec{Fields: fleet.Fields{SIMProductID: "7", ICCID: "8932042000001234562"}}, 0, "[sim-products]"},
+		{fleet.Spec{AutoSIM: true}, 0, "[sim-products]"}, // of which product the live endpoint is, is not known yet
+		{fleet.Spec{Names: fleet.Names{ServiceProfile: "a", APNGroup: "b", SIMProduct: "c"}}, 0, "[service-profiles apn-groups sim-products]"},
+		{fleet.Spec{Names: fleet.Names{RoamingProfile: "a|b"}}, 0, "[roaming-profiles]"},
+		{fleet.Spec{Names: fleet.Names{RoamingProfile: "a", ServiceProfile: "b", SIMProduct: "c"}}, fleet.Fieldset(fleet.FieldRoamingProfile), "[service-profiles sim-products]"},
+		{fleet.Spec{Names: fleet.Names{RoamingProfile: "a", ServiceProfile: "b", SIMProduct: "c"}},
+			fleet.Fieldset(fleet.FieldServiceProfile, fleet.FieldSIMProduct), "[sim-products roaming-profiles]"}, // cards are of a product all the same
 	}
 	for _, tt := range tests {
-		if got := fmt.Sprint(Needed([]fleet.Spec{{}, tt.spec, tt.spec})); got != tt.want {
+		if got := fmt.Sprint(Needed([]fleet.Spec{{}, tt.spec, tt.spec}, tt.lacks)); got != tt.want {
 			t.Errorf("%+v: got %s, want %s", tt.spec, got, tt.want)
 		}
 	}
@@ -117,13 +122,13 @@ var silver = Catalogue{
 
 func TestResolve(t *testing.T) {
 	specs := []fleet.Spec{{Names: fleet.Names{Plan: " Gold ", APNGroup: "iot"}}, {Fields: fleet.Fields{PlanID: "9"}}}
-	if err := silver.Resolve(specs); err != nil || specs[0].PlanID != "1" || specs[0].APNGroupID != "P1" || specs[1].PlanID != "9" {
+	if err := silver.Resolve(specs, 0); err != nil || specs[0].PlanID != "1" || specs[0].APNGroupID != "P1" || specs[1].PlanID != "9" {
 		t.Errorf("got %+v, %v", specs, err)
 	}
 	if specs[0].Names.Plan != " Gold " {
 		t.Errorf("the name that the id comes from is not kept: %+v", specs[0])
 	}
-	if moved := silver.Moved(specs); len(moved) != 0 {
+	if moved := silver.Moved(specs, 0); len(moved) != 0 {
 		t.Errorf("nothing moved: got %v", moved)
 	}
 }
@@ -135,7 +140,7 @@ func TestNamesThatDoNotResolve(t *testing.T) {
 	}
 	specs := []fleet.Spec{row(2, fleet.Names{Plan: "Silver"}), row(3, fleet.Names{Plan: "Godl"}), row(4, fleet.Names{Plan: " Godl ", APNGroup: "none"}),
 		row(5, fleet.Names{Plan: "Gold", SIMProduct: "x"}), row(6, fleet.Names{Plan: "Godl"})}
-	err := silver.Resolve(specs)
+	err := silver.Resolve(specs, 0)
 	var problems fleet.Problems
 	if !errors.As(err, &problems) || !errors.Is(err, fleet.ErrInvalid) {
 		t.Fatalf("got %v, want problems", err)
@@ -155,7 +160,7 @@ func TestNamesThatDoNotResolve(t *testing.T) {
 
 func TestCandidatesAreFewAndNear(t *testing.T) {
 	c := Catalogue{fleet.RatePlans: entries(40)}
-	err := c.Resolve([]fleet.Spec{{Names: fleet.Names{Plan: "plan 33x"}}})
+	err := c.Resolve([]fleet.Spec{{Names: fleet.Names{Plan: "plan 33x"}}}, 0)
 	if err == nil || !strings.Contains(err.Error(), `want one of "plan 33" (133)`) || strings.Count(err.Error(), " (1") != 10 ||
 		!strings.Contains(err.Error(), `or 30 more, which sftctl get plans lists; did you mean "plan 33"?`) {
 		t.Errorf("got %v", err)
@@ -165,7 +170,7 @@ func TestCandidatesAreFewAndNear(t *testing.T) {
 		many = append(many, fleet.Spec{Names: fleet.Names{Plan: fmt.Sprint("no such plan ", i)}})
 	}
 	var problems fleet.Problems
-	if err := c.Resolve(many); !errors.As(err, &problems) || len(problems) != 101 || !strings.Contains(problems[100].Error(), "and 4900 more names") {
+	if err := c.Resolve(many, 0); !errors.As(err, &problems) || len(problems) != 101 || !strings.Contains(problems[100].Error(), "and 4900 more names") {
 		t.Errorf("got %d problems", len(problems))
 	}
 }
@@ -177,7 +182,7 @@ func TestMoved(t *testing.T) {
 	}
 	both := was("7", "Gold")
 	both.APNGroupID, both.Names.APNGroup = "P2", "iot"
-	moved := silver.Moved([]fleet.Spec{was("1", "Gold"), was("7", "Gold"), was("8", "Bronze"), was("2", "Silver"), {Fields: fleet.Fields{PlanID: "5"}}, both})
+	moved := silver.Moved([]fleet.Spec{was("1", "Gold"), was("7", "Gold"), was("8", "Bronze"), was("2", "Silver"), {Fields: fleet.Fields{PlanID: "5"}}, both}, 0)
 	want := map[int]string{
 		1: `plan "Gold" stood for "7" when the plan was made, and stands for "1" now`,
 		2: `plan "Bronze" stood for "8" when the plan was made, and stands for nothing now: the account has no plan of that name`,
@@ -188,5 +193,50 @@ func TestMoved(t *testing.T) {
 		if moved[row] != want[row] {
 			t.Errorf("row %d: got %q, want %q", row, moved[row], want[row])
 		}
+	}
+}
+
+var roaming = Catalogue{fleet.RoamingProfiles: {{ID: "1201", Name: "DEFAULT"}, {ID: "1202", Name: "Europe"}, {ID: "1203", Name: "Twice"}, {ID: "1204", Name: "Twice"}}}
+
+func TestSeveralNamesOfOneField(t *testing.T) {
+	row := func(names, ids string) fleet.Spec {
+		return fleet.Spec{Fields: fleet.Fields{RoamingProfileID: fleet.ID(ids)}, Names: fleet.Names{RoamingProfile: names}, Origin: fleet.Origin{File: "f.csv", Line: 2}}
+	}
+	specs := []fleet.Spec{row("Europe|DEFAULT", ""), row("Europe", ""), row("", "1203|1201")}
+	if err := roaming.Resolve(specs, 0); err != nil || specs[0].RoamingProfileID != "1202|1201" || specs[1].RoamingProfileID != "1202" || specs[2].RoamingProfileID != "1203|1201" {
+		t.Errorf("got %+v, %v", specs, err)
+	}
+	if moved := roaming.Moved(specs, 0); len(moved) > 0 {
+		t.Errorf("nothing moved: got %v", moved)
+	}
+	err := roaming.Resolve([]fleet.Spec{row("Europe|Europa|Twice", "")}, 0)
+	for _, want := range []string{`f.csv:2: roamingProfile "Europa" is not in the account's catalogue`, `did you mean "Europe"?`, `give the roamingProfileId of one of "Twice" (1203), "Twice" (1204)`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	want := map[int]string{
+		0: `roamingProfile "DEFAULT" stood for "1299" when the plan was made, and stands for "1201" now`,
+		1: `roamingProfile "DEFAULT" stood for "" when the plan was made, and stands for "1201" now`,
+	}
+	if moved := roaming.Moved([]fleet.Spec{row("Europe|DEFAULT", "1202|1299"), row("Europe|DEFAULT", "1202")}, 0); len(moved) != 2 || moved[0] != want[0] || moved[1] != want[1] {
+		t.Errorf("got %v, want %v", moved, want)
+	}
+}
+
+// A name of a field that the dialect lacks is neither looked up nor resolved; that
+// of a product is, because cards are of one.
+func TestNamesThatTheDialectLacks(t *testing.T) {
+	c := Catalogue{fleet.SIMProducts: {{ID: "7", Name: "MFF2"}}}
+	specs := []fleet.Spec{{Names: fleet.Names{ServiceProfile: "none", SIMProduct: "MFF2"}}}
+	lacks := fleet.Fieldset(fleet.FieldServiceProfile, fleet.FieldSIMProduct)
+	if err := c.Resolve(specs, lacks); err != nil || specs[0].ServiceProfileID != "" || specs[0].SIMProductID != "7" {
+		t.Errorf("got %+v, %v", specs, err)
+	}
+	if moved := c.Moved(specs, lacks); len(moved) > 0 {
+		t.Errorf("got %v", moved)
+	}
+	if err := c.Resolve(specs, 0); err == nil {
+		t.Error("got no problem where the field is managed")
 	}
 }
