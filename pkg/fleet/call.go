@@ -34,6 +34,10 @@ type Abilities struct {
 // Has is the set of fields that the dialect manages.
 func (a Abilities) Has() FieldSet { return Fieldset(AllFields[:]...) &^ a.Lacks }
 
+// Compared is the set of fields in which an endpoint is held against a file, by
+// what the platform reports of it.
+func (a Abilities) Compared(reported FieldSet) FieldSet { return a.Has() &^ (a.Silent &^ reported) }
+
 // Modifiable is the set of all fields that can be changed in place.
 func (a Abilities) Modifiable() FieldSet {
 	var set FieldSet

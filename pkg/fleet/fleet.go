@@ -199,6 +199,21 @@ type Names struct {
 	RoamingProfile string `json:"roamingProfile,omitempty"`
 }
 
+// Given returns the set of fields that have a name.
+func (n Names) Given() FieldSet {
+	var set FieldSet
+	if n == (Names{}) {
+		return set
+	}
+	for field, name := range map[Field]string{FieldPlan: n.Plan, FieldServiceProfile: n.ServiceProfile, FieldAPNGroup: n.APNGroup,
+		FieldSIMProduct: n.SIMProduct, FieldRoamingProfile: n.RoamingProfile} {
+		if name != "" {
+			set |= FieldSet(field)
+		}
+	}
+	return set
+}
+
 // Orphans says what happens to live endpoints in scope that no file lists.
 type Orphans uint8
 

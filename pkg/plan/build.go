@@ -57,6 +57,7 @@ func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, e
 		return nil, err
 	}
 	p.Tasks = b.tasks
+	p.Unmanaged, p.Uncompared = leftAlone(p.Tasks, opts.Abilities)
 	if opts.Choice.Any() {
 		choice := *opts.Choice
 		choice.LeftOut = len(want.Specs) - b.rows
@@ -249,7 +250,8 @@ func orNone(text string) string {
 // create plans a new endpoint, or nothing of it: half an endpoint helps nobody.
 func (b *builder) create(t *Task) {
 	spec := t.Spec
-	if missing := b.opts.Abilities.Creates &^ spec.Given(); missing != 0 {
+	set := spec.Only(b.opts.Abilities.Has())
+	if missing := b.opts.Abilities.Creates &^ set.Given(); missing != 0 {
 		t.refuse("it is not on the platform, and a create needs %s: give it in the row, its group or the defaults", missing)
 	}
 	switch {
@@ -265,7 +267,6 @@ func (b *builder) create(t *Task) {
 	if len(t.Refused) > 0 {
 		return
 	}
-	set := spec.Fields
 	set.ICCID = ""
 	t.step(fleet.Create, set, "it is not on the platform")
 	if spec.WantsSIM() {
@@ -292,8 +293,9 @@ func (b *builder) change(t *Task) {
 func (b *builder) modify(t *Task) {
 	var set fleet.Fields
 	after, unfit := b.rename(t)
+	wanted := t.Spec.Only(b.opts.Abilities.Compared(t.Before.Reported))
 	for _, f := range managed {
-		want, have := t.Spec.Get(f), t.Before.Get(f)
+		want, have := wanted.Get(f), t.Before.Get(f)
 		switch {
 		case want == "" || f.Same(want, have) && t.Before.Reported.Has(f):
 		case !t.Before.Reported.Has(f):
@@ -316,7 +318,8 @@ func (b *builder) modify(t *Task) {
 }
 
 // managed are the values that are compared, in the order in which they are told.
-var managed = [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct}
+var managed = [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct,
+	fleet.FieldRoamingProfile, fleet.FieldMonthlyLimit, fleet.FieldAddonPlans}
 
 // differences say what a modify changes.
 func (t *Task) differences(set fleet.Fields) string {

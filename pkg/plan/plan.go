@@ -104,11 +104,16 @@ type Header struct {
 	Protect   []fleet.Glob   `json:"protect,omitempty"`
 	SIMs      bool           `json:"sims,omitempty"` // whether the SIM stock was listed
 	Live      int            `json:"live"`           // endpoints found
-	Counts    Counts         `json:"counts"`
-	Limits    Limits         `json:"limits"`
-	Blocked   []string       `json:"blocked,omitempty"` // guards that refuse the plan
-	Choice    *Choice        `json:"choice,omitempty"`  // when it is not for all rows
-	Estimate  Estimate       `json:"estimate"`
+	// Unmanaged are fields that rows give and the dialect does not have.
+	Unmanaged fleet.FieldSet `json:"unmanaged,omitzero"`
+	// Uncompared are fields that rows give for live endpoints and that the platform
+	// does not report of them, where that is no reason to refuse.
+	Uncompared fleet.FieldSet `json:"uncompared,omitzero"`
+	Counts     Counts         `json:"counts"`
+	Limits     Limits         `json:"limits"`
+	Blocked    []string       `json:"blocked,omitempty"` // guards that refuse the plan
+	Choice     *Choice        `json:"choice,omitempty"`  // when it is not for all rows
+	Estimate   Estimate       `json:"estimate"`
 }
 
 // Plan is a header and its tasks: the rows in the order of the files, then the
@@ -132,6 +137,24 @@ func (p *Plan) Fleet() *fleet.Fleet {
 // FromStock says whether some row takes a card from stock.
 func (p *Plan) FromStock() bool {
 	return slices.ContainsFunc(p.Tasks, func(t Task) bool { return len(t.Steps) > 0 && t.Spec != nil && t.Spec.AutoSIM })
+}
+
+// leftAlone are the fields of rows that a dialect lacks, and those that are not
+// compared with what is live. A file that gives them gives them to most rows, so
+// they are told once.
+func leftAlone(tasks []Task, abilities fleet.Abilities) (unmanaged, uncompared fleet.FieldSet) {
+	for i := range tasks {
+		t := &tasks[i]
+		if t.Spec == nil {
+			continue
+		}
+		given := t.Spec.Given() | t.Spec.Names.Given()
+		unmanaged |= given & abilities.Lacks
+		if t.Before != nil && t.Spec.State != fleet.StateAbsent {
+			uncompared |= given & abilities.Has() &^ abilities.Compared(t.Before.Reported)
+		}
+	}
+	return unmanaged, uncompared
 }
 
 // count fills in what follows from the tasks.
@@ -275,7 +298,7 @@ func (t *Task) touchedChange(now *Task) string {
 		if f == fleet.FieldStatus {
 			was, is = string(t.Before.Status), string(now.Before.Status)
 		}
-		if was != is {
+		if !f.Same(was, is) {
 			return fmt.Sprintf("%s was %s in the plan, and is %s now", f, fleet.Quote(was), fleet.Quote(is))
 		}
 	}

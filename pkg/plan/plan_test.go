@@ -39,6 +39,7 @@ type world struct {
 	earlier Earlier
 	known   func(fleet.ID) bool
 	rows    int // of the files, when the specs are not all of them
+	can     fleet.Abilities
 }
 
 func (w world) build(t testing.TB, specs ...fleet.Spec) *Plan {
@@ -68,8 +69,15 @@ func (w world) plan(t testing.TB, specs ...fleet.Spec) (*Plan, error) {
 	}
 	inputs := []fleet.Input{{File: "f.csv", Rows: max(w.rows, len(specs))}}
 	return Build(&fleet.Fleet{Specs: specs, Protect: w.protect, Policies: []fleet.Policy{w.policy}, Inputs: inputs}, have,
-		Options{ID: "p", Account: "acme", Abilities: testAbilities, Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}, Doubts: w.doubts,
+		Options{ID: "p", Account: "acme", Abilities: w.abilities(), Limits: limits, Rate: 2, Products: map[fleet.ID]string{"7": "MFF2"}, Doubts: w.doubts,
 			Choice: w.choice, Earlier: w.earlier, Known: w.known})
+}
+
+func (w world) abilities() fleet.Abilities {
+	if w.can.Dialect == "" {
+		return testAbilities
+	}
+	return w.can
 }
 
 // card is free unless a live endpoint has it.
