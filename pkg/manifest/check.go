@@ -2,6 +2,9 @@ package manifest
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -119,6 +122,10 @@ func (e *examiner) cleanField(f field, text *string) {
 		e.cleanState(text)
 	case f == relink:
 		e.cleanRelink(text)
+	case f == monthlyLimit:
+		e.cleanLimit(text)
+	case f.isList():
+		e.cleanList(f, text)
 	}
 }
 
@@ -168,6 +175,42 @@ func (e *examiner) cleanRelink(text *string) {
 		e.found(relink, "relink is not understood", fleet.Quote(*text), "true or false")
 		*text = ""
 	}
+}
+
+// A monthly limit is a plain number. How much the platform takes and in what unit
+// is not documented, so it is only bounded where no limit can be meant.
+const mostLimitDigits = 15
+
+var plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+
+func (e *examiner) cleanLimit(text *string) {
+	if plainNumber.MatchString(*text) && len(*text) <= mostLimitDigits {
+		return
+	}
+	e.found(monthlyLimit, "monthlyLimit is no plain number", fleet.Quote(*text),
+		fmt.Sprintf("digits, with a point before decimals, such as 50 or 12.5, at most %d characters", mostLimitDigits))
+	*text = ""
+}
+
+// cleanList trims the values of a list.
+func (e *examiner) cleanList(f field, text *string) {
+	parts := fleet.SplitList(*text)
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+		switch {
+		case parts[i] == "":
+			e.found(f, "a value in "+f.String()+" is empty", fleet.Quote(*text), "one value, or several with one "+fleet.ListSeparator+" between two")
+		case slices.Contains(parts[:i], parts[i]):
+			e.found(f, "a value in "+f.String()+" is there twice", fleet.Quote(parts[i])+" in "+fleet.Quote(*text), "it once")
+		case parts[i] == clearWord:
+			e.found(f, "only iccid can be cleared, not "+f.String(), fleet.Quote(*text), "values; leave it out to leave it alone")
+		default:
+			continue
+		}
+		*text = ""
+		return
+	}
+	*text = strings.Join(parts, fleet.ListSeparator)
 }
 
 // cardNumber reads a row's iccid and leaves nothing of it but the wish to

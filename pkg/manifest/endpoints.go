@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -35,6 +36,9 @@ func (y *yamlFile) endpoints(n *yaml.Node, c context) {
 // the values that are no text.
 func (y *yamlFile) decodeRow(n *yaml.Node) row {
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i+1].Kind == yaml.SequenceNode && fieldOf(n.Content[i].Value).isList() {
+			y.joinList(n.Content[i+1], n.Content[i].Value)
+		}
 		if _, ok := y.text(n.Content[i+1], n.Content[i].Value); !ok {
 			n.Content = slices.Delete(n.Content, i, i+2)
 			i -= 2
@@ -45,4 +49,18 @@ func (y *yamlFile) decodeRow(n *yaml.Node) row {
 		y.syntax(err)
 	}
 	return r
+}
+
+// joinList makes a list the text that a CSV would have for it.
+func (y *yamlFile) joinList(n *yaml.Node, noun string) {
+	var parts []string
+	for _, item := range n.Content {
+		if text, ok := y.text(item, "a value in "+noun); ok {
+			parts = append(parts, text)
+		}
+	}
+	if len(n.Content) == 0 {
+		y.wrong(n, noun+" is an empty list", "[]", "values; leave the key out to leave it alone")
+	}
+	n.Kind, n.Tag, n.Content, n.Value = yaml.ScalarNode, "!!str", nil, strings.Join(parts, fleet.ListSeparator)
 }

@@ -68,12 +68,29 @@ func anyID(t *rapid.T, label string) string {
 	return strings.TrimSpace(anyText(nothing).Draw(t, label))
 }
 
+// anyList is a list of up to three values, as it is kept.
+func anyList(t *rapid.T, label string) string {
+	var parts []string
+	for n := range rapid.IntRange(0, 3).Draw(t, label+" values") {
+		text := strings.ReplaceAll(anyText(nothing).Draw(t, label), fleet.ListSeparator, "")
+		parts = append(parts, strings.TrimSpace(fmt.Sprint(n, text)))
+	}
+	return strings.Join(parts, fleet.ListSeparator)
+}
+
 // anySpec is a row that Read accepts; n makes it unlike the others.
 func anySpec(t *rapid.T, n int) fleet.Spec {
 	s := fleet.Spec{State: rapid.SampledFrom([]fleet.State{0, fleet.StateActive, fleet.StatePreActive, fleet.StateSuspended, fleet.StateAbsent}).Draw(t, "state")}
 	s.Name = anyText(nothing).Draw(t, "name") + fmt.Sprint("#", n)
 	s.ServiceProfileID, s.APNGroupID = fleet.ID(anyID(t, "serviceProfileId")), fleet.ID(anyID(t, "apnGroupId"))
 	s.Names.SIMProduct = anyID(t, "simProduct")
+	s.AddonPlanIDs = fleet.ID(anyList(t, "addonPlanIds"))
+	s.MonthlyLimit = rapid.StringMatching(`([0-9]{1,6}(\.[0-9]{1,3})?)?`).Draw(t, "monthlyLimit")
+	if rapid.Bool().Draw(t, "roaming profile by name") {
+		s.Names.RoamingProfile = anyList(t, "roamingProfile")
+	} else {
+		s.RoamingProfileID = fleet.ID(anyList(t, "roamingProfileId"))
+	}
 	if rapid.Bool().Draw(t, "plan by name") {
 		s.Names.Plan = anyID(t, "plan")
 	} else {

@@ -57,6 +57,10 @@ func TestAcceptedCSV(t *testing.T) {
 		{"names instead of ids", "endpointName,plan,serviceProfile,apnGroup,simProduct,previousName\nm1,Gold,S,A,P,old\n",
 			[]fleet.Spec{{Fields: fleet.Fields{Name: "m1"}, PreviousName: "old",
 				Names: fleet.Names{Plan: "Gold", ServiceProfile: "S", APNGroup: "A", SIMProduct: "P"}}}},
+		{"roaming profiles, limit and add-ons", "endpointName,roamingProfileId,monthlyLimit,addonPlanIds\nm1, 1201 | 1202 ,12.50,100300|100400\n",
+			[]fleet.Spec{{Fields: fleet.Fields{Name: "m1", RoamingProfileID: "1201|1202", MonthlyLimit: "12.50", AddonPlanIDs: "100300|100400"}}}},
+		{"roaming profiles by name", "EndpointName,RoamingProfile\nm1,DEFAULT| Western Europe\n",
+			[]fleet.Spec{{Fields: fleet.Fields{Name: "m1"}, Names: fleet.Names{RoamingProfile: "DEFAULT|Western Europe"}}}},
 		{"card given up and taken", "endpointName,iccid,state\nm1," + sim1 + ",absent\nm2," + sim1 + ",\n", []fleet.Spec{
 			{Fields: fleet.Fields{Name: "m1", ICCID: sim1}, State: fleet.StateAbsent}, {Fields: fleet.Fields{Name: "m2", ICCID: sim1}}}},
 	}
@@ -105,6 +109,28 @@ func TestLayers(t *testing.T) {
 		want[i].Origin = fleet.Origin{File: f.Specs[i].Origin.File, Line: 13 + i}
 	}
 	if diff := cmp.Diff(f.Specs, want); diff != "" {
+		t.Errorf("rows, got - want +:\n%s", diff)
+	}
+}
+
+// A list in YAML is the text with pipes of a CSV, in rows and in the layers under
+// them, and one by id lies over one by name.
+func TestListsInLayers(t *testing.T) {
+	f := mustRead(t, "fleet.yaml", `apiVersion: sftctl/v1
+kind: Fleet
+defaults: {roamingProfile: [DEFAULT, Europe], addonPlanIds: "100300|100400", monthlyLimit: 050.0}
+groups: {local: {roamingProfileId: [1201], monthlyLimit: "7"}}
+endpoints:
+  - {endpointName: m1}
+  - {endpointName: m2, group: local, addonPlanIds: [0012]}
+  - {endpointName: m3, roamingProfileId: "1202 | 1201"}
+`)
+	want := []fleet.Spec{
+		{Fields: fleet.Fields{Name: "m1", AddonPlanIDs: "100300|100400", MonthlyLimit: "050.0"}, Names: fleet.Names{RoamingProfile: "DEFAULT|Europe"}},
+		{Fields: fleet.Fields{Name: "m2", RoamingProfileID: "1201", AddonPlanIDs: "0012", MonthlyLimit: "7"}, Group: "local"},
+		{Fields: fleet.Fields{Name: "m3", RoamingProfileID: "1202|1201", AddonPlanIDs: "100300|100400", MonthlyLimit: "050.0"}},
+	}
+	if diff := cmp.Diff(f.Specs, want, cmpopts.IgnoreFields(fleet.Spec{}, "Origin")); diff != "" {
 		t.Errorf("rows, got - want +:\n%s", diff)
 	}
 }

@@ -26,10 +26,14 @@ type row struct {
 	Group            string `csv:"group" yaml:"group,omitempty"`
 	PreviousName     string `csv:"previousName" yaml:"previousName,omitempty"`
 	Relink           string `csv:"relink" yaml:"relink,omitempty"`
+	RoamingProfileID string `csv:"roamingProfileId" yaml:"roamingProfileId,omitempty"`
+	MonthlyLimit     string `csv:"monthlyLimit" yaml:"monthlyLimit,omitempty"`
+	AddonPlanIDs     string `csv:"addonPlanIds" yaml:"addonPlanIds,omitempty"`
 	Plan             string `csv:"plan" yaml:"plan,omitempty"`
 	ServiceProfile   string `csv:"serviceProfile" yaml:"serviceProfile,omitempty"`
 	APNGroup         string `csv:"apnGroup" yaml:"apnGroup,omitempty"`
 	SIMProduct       string `csv:"simProduct" yaml:"simProduct,omitempty"`
+	RoamingProfile   string `csv:"roamingProfile" yaml:"roamingProfile,omitempty"`
 }
 
 // field is a field of a row.
@@ -49,16 +53,21 @@ const (
 	group
 	previousName
 	relink
+	roamingProfileID
+	monthlyLimit
+	addonPlanIDs
 	plan
 	serviceProfile
 	apnGroup
 	simProduct
+	roamingProfile
 	fieldCount
 )
 
 var fieldNames = []string{
 	"endpointId", "endpointName", "planId", "serviceProfileId", "apnGroupId", "simProductId", "iccid", "state",
-	"group", "previousName", "relink", "plan", "serviceProfile", "apnGroup", "simProduct",
+	"group", "previousName", "relink", "roamingProfileId", "monthlyLimit", "addonPlanIds",
+	"plan", "serviceProfile", "apnGroup", "simProduct", "roamingProfile",
 }
 
 func (f field) String() string { return fieldNames[f] }
@@ -98,21 +107,36 @@ func (r *row) at(f field) *string {
 		return &r.PreviousName
 	case relink:
 		return &r.Relink
+	case roamingProfileID:
+		return &r.RoamingProfileID
+	case monthlyLimit:
+		return &r.MonthlyLimit
+	case addonPlanIDs:
+		return &r.AddonPlanIDs
 	case plan:
 		return &r.Plan
 	case serviceProfile:
 		return &r.ServiceProfile
 	case apnGroup:
 		return &r.APNGroup
+	case simProduct:
+		return &r.SIMProduct
 	}
-	return &r.SIMProduct
+	return &r.RoamingProfile
 }
 
 // twins are the fields that say one thing by id and by name.
-var twins = [...][2]field{{planID, plan}, {serviceProfileID, serviceProfile}, {apnGroupID, apnGroup}, {simProductID, simProduct}}
+var twins = [...][2]field{{planID, plan}, {serviceProfileID, serviceProfile}, {apnGroupID, apnGroup}, {simProductID, simProduct}, {roamingProfileID, roamingProfile}}
+
+// isList says whether a field takes several values with a pipe between; in YAML a
+// list of them will do.
+func (f field) isList() bool {
+	return f == roamingProfileID || f == roamingProfile || f == addonPlanIDs
+}
 
 // layerFields are what defaults and groups can set.
-var layerFields = []field{planID, serviceProfileID, apnGroupID, simProductID, state, relink, plan, serviceProfile, apnGroup, simProduct}
+var layerFields = []field{planID, serviceProfileID, apnGroupID, simProductID, roamingProfileID, monthlyLimit, addonPlanIDs, state, relink,
+	plan, serviceProfile, apnGroup, simProduct, roamingProfile}
 
 // layers are what lies under the rows of one file.
 type layers struct {
@@ -157,9 +181,10 @@ func (r *row) spec() fleet.Spec {
 		ID: fleet.ID(r.EndpointID),
 		Fields: fleet.Fields{
 			Name: r.EndpointName, PlanID: fleet.ID(r.PlanID), ServiceProfileID: fleet.ID(r.ServiceProfileID),
-			APNGroupID: fleet.ID(r.APNGroupID), SIMProductID: fleet.ID(r.SIMProductID),
+			APNGroupID: fleet.ID(r.APNGroupID), SIMProductID: fleet.ID(r.SIMProductID), RoamingProfileID: fleet.ID(r.RoamingProfileID),
+			MonthlyLimit: r.MonthlyLimit, AddonPlanIDs: fleet.ID(r.AddonPlanIDs),
 		},
-		Names:    fleet.Names{Plan: r.Plan, ServiceProfile: r.ServiceProfile, APNGroup: r.APNGroup, SIMProduct: r.SIMProduct},
+		Names:    fleet.Names{Plan: r.Plan, ServiceProfile: r.ServiceProfile, APNGroup: r.APNGroup, SIMProduct: r.SIMProduct, RoamingProfile: r.RoamingProfile},
 		ClearSIM: r.ICCID == clearWord, AutoSIM: r.ICCID == autoWord, Relink: r.Relink == "true",
 		PreviousName: r.PreviousName, Group: r.Group,
 	}
@@ -191,7 +216,8 @@ func rowOf(s fleet.Spec) row {
 		ServiceProfileID: string(s.ServiceProfileID), APNGroupID: string(s.APNGroupID),
 		SIMProductID: string(s.SIMProductID), ICCID: string(s.ICCID), State: s.State.String(),
 		PreviousName: s.PreviousName, Plan: s.Names.Plan, ServiceProfile: s.Names.ServiceProfile,
-		APNGroup: s.Names.APNGroup, SIMProduct: s.Names.SIMProduct,
+		APNGroup: s.Names.APNGroup, SIMProduct: s.Names.SIMProduct, RoamingProfile: s.Names.RoamingProfile,
+		RoamingProfileID: string(s.RoamingProfileID), MonthlyLimit: s.MonthlyLimit, AddonPlanIDs: string(s.AddonPlanIDs),
 	}
 	switch {
 	case s.ClearSIM:
