@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -103,7 +104,8 @@ func (s *session) get(ctx context.Context, list fleet.List, wants func(name stri
 	case list == fleet.SIMs:
 		return simsTable(have), nil
 	}
-	return endpointsTable(have, wants), nil
+	can := s.client.Abilities()
+	return endpointsTable(have, can.Has()&^can.Silent, wants), nil
 }
 
 // live lists the account; its SIMs too where endpoints do not say which they have.
@@ -117,18 +119,33 @@ func (s *session) live(ctx context.Context, opts inventory.Options) (*inventory.
 	return inventory.Fetch(ctx, s.client, s.listings(opts))
 }
 
-func endpointsTable(have *inventory.Inventory, wants func(name string) bool) *report.Table {
+// endpointsTable has a column for each field that an endpoint shows.
+func endpointsTable(have *inventory.Inventory, shows fleet.FieldSet, wants func(name string) bool) *report.Table {
 	sorted := slices.SortedFunc(slices.Values(have.Endpoints), func(a, b fleet.Endpoint) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	t := &report.Table{Columns: []string{"endpointId", "endpointName", "planId", "serviceProfileId", "apnGroupId", "simProductId", "iccid", "status"}}
+	t := &report.Table{Columns: append([]string{"endpointId"}, strings.Split(shows.String(), ",")...)}
 	for _, e := range sorted {
 		if wants(e.Name) {
-			t.Rows = append(t.Rows, []string{string(e.ID), e.Name, string(e.PlanID), string(e.ServiceProfileID), string(e.APNGroupID),
-				string(e.SIMProductID), string(e.ICCID), string(e.Status)})
+			t.Rows = append(t.Rows, append([]string{string(e.ID)}, valuesOf(e, shows)...))
 		}
 	}
 	return t
+}
+
+// valuesOf are the values of an endpoint in the order in which fields are printed.
+func valuesOf(e fleet.Endpoint, shows fleet.FieldSet) []string {
+	var values []string
+	for _, f := range fleet.AllFields {
+		switch {
+		case !shows.Has(f):
+		case f == fleet.FieldStatus:
+			values = append(values, string(e.Status))
+		default:
+			values = append(values, e.Get(f))
+		}
+	}
+	return values
 }
 
 // simsTable has the columns that a row of a file about the card has, with those

@@ -17,7 +17,7 @@ import (
 // canonical are the columns of a row where the inputs have none in common; any
 // reader of fleets takes them.
 var canonical = []string{"endpointName", "endpointId", "planId", "serviceProfileId", "apnGroupId", "simProductId",
-	"iccid", "state", "previousName", "relink"}
+	"iccid", "state", "previousName", "relink", "roamingProfileId", "monthlyLimit", "addonPlanIds"}
 
 // added are the columns that a run adds. A reader of fleets ignores columns
 // that begin with an underscore.
@@ -118,6 +118,9 @@ type failedRow struct {
 	State            string `csv:"state"`
 	PreviousName     string `csv:"previousName"`
 	Relink           string `csv:"relink"`
+	RoamingProfileID string `csv:"roamingProfileId"`
+	MonthlyLimit     string `csv:"monthlyLimit"`
+	AddonPlanIDs     string `csv:"addonPlanIds"`
 	Outcome          string `csv:"_outcome"`
 	Error            string `csv:"_error"`
 }
@@ -149,7 +152,8 @@ func canonicalRow(res *apply.Result) failedRow {
 
 func rowOf(f fleet.Fields, id fleet.ID) failedRow {
 	return failedRow{EndpointName: f.Name, EndpointID: string(id), PlanID: string(f.PlanID), ServiceProfileID: string(f.ServiceProfileID),
-		APNGroupID: string(f.APNGroupID), SIMProductID: string(f.SIMProductID), ICCID: string(f.ICCID)}
+		APNGroupID: string(f.APNGroupID), SIMProductID: string(f.SIMProductID), ICCID: string(f.ICCID),
+		RoamingProfileID: string(f.RoamingProfileID), MonthlyLimit: f.MonthlyLimit, AddonPlanIDs: string(f.AddonPlanIDs)}
 }
 
 // cell is the row's cell of a column, in whatever letter case the column is
@@ -176,6 +180,12 @@ func (row failedRow) cell(column string) string {
 		return row.PreviousName
 	case "relink":
 		return row.Relink
+	case "roamingprofileid":
+		return row.RoamingProfileID
+	case "monthlylimit":
+		return row.MonthlyLimit
+	case "addonplanids":
+		return row.AddonPlanIDs
 	}
 	return ""
 }

@@ -17,7 +17,7 @@ import (
 func planSheet(p *plan.Plan, opts Options) *sheet {
 	s := &sheet{What: "plan", ID: fleet.Printable(p.ID), Remark: simulated(p.Simulated) + refusedWhole(p)}
 	s.Counts, s.Sections = planCounts(p.Counts), sections(p, opts)
-	s.Facts = slices.DeleteFunc(append(append(wherePlanned(p), rows(p), chosen(p.Choice), adopted(p)), costs(p, opts.Now)...), func(f fact) bool { return f.Text == "" })
+	s.Facts = slices.DeleteFunc(append(append(wherePlanned(p), rows(p), chosen(p.Choice), unmanaged(p), uncompared(p), adopted(p)), costs(p, opts.Now)...), func(f fact) bool { return f.Text == "" })
 	for _, text := range p.Blocked {
 		s.Alerts = append(s.Alerts, "refused by a guard: "+fleet.Printable(text))
 	}
@@ -100,6 +100,29 @@ func chosen(c *plan.Choice) fact {
 	}
 	return fact{"chosen", fleet.Printable(c.String()) + "; " + fleet.Count(c.LeftOut, "row") + " left out", false}
 }
+
+// unmanaged says which fields of the files the dialect does not have, so that
+// nobody thinks that they are seen to.
+func unmanaged(p *plan.Plan) fact {
+	if p.Unmanaged == 0 {
+		return fact{}
+	}
+	text := listOf(p.Unmanaged) + ": not managed in this dialect, so neither sent nor compared"
+	if p.Unmanaged.Has(fleet.FieldSIMProduct) {
+		text += fmt.Sprintf("; %s still checks the SIMs", fleet.FieldSIMProduct)
+	}
+	return fact{"left out", text, false}
+}
+
+// uncompared says which fields are not held against what is live.
+func uncompared(p *plan.Plan) fact {
+	if p.Uncompared == 0 {
+		return fact{}
+	}
+	return fact{"unseen", listOf(p.Uncompared) + ": set by a create only, and not reported, so not compared where an endpoint is live", false}
+}
+
+func listOf(set fleet.FieldSet) string { return strings.ReplaceAll(set.String(), ",", ", ") }
 
 // adopted says which rows are about endpoints that no run was about before: they
 // are taken over, where somebody may have expected new ones.

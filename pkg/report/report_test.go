@@ -165,3 +165,48 @@ func TestAFullPipeIsAnError(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+// What a file may give is in the reports, and in what is fed back.
+func TestEveryFieldHasItsColumn(t *testing.T) {
+	for _, f := range fleet.AllFields {
+		if f == fleet.FieldStatus {
+			continue
+		}
+		var want fleet.Fields
+		want.Set(f, "x")
+		if got := rowOf(want, "").cell(strings.ToUpper(f.String())); got != "x" || !slices.Contains(canonical, f.String()) {
+			t.Errorf("%s: got %q, want its value; columns %v", f, got, canonical)
+		}
+	}
+}
+
+// Fields that are not seen to are named once, whatever form the plan is in.
+func TestFieldsThatAreLeftAloneAreTold(t *testing.T) {
+	p := &plan.Plan{Header: plan.Header{Unmanaged: fleet.Fieldset(fleet.FieldServiceProfile, fleet.FieldSIMProduct),
+		Uncompared: fleet.Fieldset(fleet.FieldMonthlyLimit, fleet.FieldAddonPlans)}}
+	want := []string{"serviceProfileId, simProductId: not managed in this dialect, so neither sent nor compared; simProductId still checks the SIMs",
+		"monthlyLimit, addonPlanIds: set by a create only, and not reported, so not compared where an endpoint is live"}
+	for _, text := range want {
+		if got := planned(t, p); strings.Count(got, text) != 1 {
+			t.Errorf("got\n%s\nwant once: %s", got, text)
+		}
+	}
+	p.Header = plan.Header{Unmanaged: fleet.Fieldset(fleet.FieldRoamingProfile)}
+	if got := planned(t, p); strings.Contains(got, "simProductId") || strings.Contains(got, "not reported") {
+		t.Errorf("got\n%s", got)
+	}
+	p.Header = plan.Header{}
+	if got := planned(t, p); strings.Contains(got, "not managed") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// planned is the text of a plan without its line breaks.
+func planned(t *testing.T, p *plan.Plan) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := PlanText(&out, p, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(out.String()), " ")
+}
