@@ -97,7 +97,7 @@ func (s *session) get(ctx context.Context, list fleet.List, wants func(name stri
 		catalogue, err := s.lookUp(ctx, []fleet.List{list})
 		return entriesTable(list, catalogue[list], wants), err
 	}
-	have, err := s.live(ctx, inventory.Options{SIMs: list == fleet.SIMs})
+	have, err := inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: list == fleet.SIMs, Fill: true}))
 	switch {
 	case err != nil:
 		return nil, err
@@ -106,17 +106,6 @@ func (s *session) get(ctx context.Context, list fleet.List, wants func(name stri
 	}
 	can := s.client.Abilities()
 	return endpointsTable(have, can.Has()&^can.Silent, wants), nil
-}
-
-// live lists the account; its SIMs too where endpoints do not say which they have.
-func (s *session) live(ctx context.Context, opts inventory.Options) (*inventory.Inventory, error) {
-	have, err := inventory.Fetch(ctx, s.client, s.listings(opts))
-	silent := func(e fleet.Endpoint) bool { return !e.Reported.Has(fleet.FieldICCID) }
-	if err != nil || opts.SIMs || !slices.ContainsFunc(have.Endpoints, silent) {
-		return have, err
-	}
-	opts.SIMs = true
-	return inventory.Fetch(ctx, s.client, s.listings(opts))
 }
 
 // endpointsTable has a column for each field that an endpoint shows.

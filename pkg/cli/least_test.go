@@ -44,6 +44,7 @@ type dispute struct {
 	spec    fleet.Spec // as written
 	exempt  string     // why the contract refuses it by who it is; empty when it does not
 	protect []fleet.Glob
+	hidden  fleet.FieldSet // what the listing does not report
 }
 
 var (
@@ -86,7 +87,10 @@ func (d *dispute) drawValues(t *rapid.T) {
 	d.spec.ServiceProfileID = fleet.ID(someOf("", "SP_1249", "SP_1249", "SP_1249", "SP_1300").Draw(t, "wanted profile"))
 	d.spec.SIMProductID = fleet.ID(someOf("", "7", "7", "7", "8").Draw(t, "wanted product"))
 	if d.start.there && rapid.IntRange(0, 9).Draw(t, "lacking") == 0 {
-		d.unreported = fleet.Fieldset(rapid.SampledFrom([]fleet.Field{fleet.FieldPlan, fleet.FieldAPNGroup, fleet.FieldServiceProfile, fleet.FieldStatus, fleet.FieldStatus}).Draw(t, "not reported"))
+		d.hidden = fleet.Fieldset(rapid.SampledFrom([]fleet.Field{fleet.FieldPlan, fleet.FieldAPNGroup, fleet.FieldServiceProfile, fleet.FieldStatus, fleet.FieldStatus}).Draw(t, "not reported"))
+		if d.unreported = d.hidden; d.start.ICCID != "" {
+			d.unreported &^= fleet.Fieldset(fleet.FieldStatus) // its SIM tells
+		}
 	}
 }
 
@@ -159,13 +163,13 @@ func (d *dispute) plan(t *rapid.T, j *judge) *plan.Plan {
 
 // hide takes from a row of the listing what the platform does not report.
 func (d *dispute) hide(e *fleet.Endpoint) {
-	e.Reported &^= d.unreported
+	e.Reported &^= d.hidden
 	for _, f := range valueParts {
-		if d.unreported.Has(f) {
+		if d.hidden.Has(f) {
 			e.Set(f, "")
 		}
 	}
-	if d.unreported.Has(fleet.FieldStatus) {
+	if d.hidden.Has(fleet.FieldStatus) {
 		e.Status = ""
 	}
 }

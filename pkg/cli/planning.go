@@ -141,9 +141,10 @@ func (s *session) listings(opts inventory.Options) inventory.Options {
 	return opts
 }
 
-// list lists the account, its SIMs too where a row manages one.
+// list lists the account, its SIMs too where a row manages one, or where endpoints
+// leave open what their SIMs tell.
 func (s *session) list(ctx context.Context, want *fleet.Fleet) (*inventory.Inventory, error) {
-	have, err := inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: managesSIMs(want.Specs)}))
+	have, err := inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: managesSIMs(want.Specs), Fill: true}))
 	if err == nil {
 		s.endpoints = len(have.Endpoints)
 	}

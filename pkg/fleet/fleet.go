@@ -142,6 +142,15 @@ type SIM struct {
 	Product    string // the product's name (observed), not its id; empty when not reported
 }
 
+// Shared is the state that a linked card has in common with its endpoint
+// (documented); empty where the card does not say, or says that it is free.
+func (s SIM) Shared() Status {
+	if s.EndpointID == "" || s.Status == SIMReady {
+		return ""
+	}
+	return Status(s.Status)
+}
+
 // Entry is a row of one of the platform's catalogues: rate plans, service
 // profiles, APN groups, SIM products or roaming profiles.
 type Entry struct {

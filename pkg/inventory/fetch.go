@@ -16,6 +16,7 @@ type Lister interface {
 // Options say what to list.
 type Options struct {
 	SIMs    bool // the SIM stock too
+	Fill    bool // the SIM stock too where endpoints do not report what it may tell
 	Unpaged bool // the platform is known to give all endpoints at once; SIMs are paged (documented)
 	// UnpagedLookUps is the same of rate plans, service profiles, APN groups and
 	// SIM products.
@@ -48,12 +49,13 @@ func Fetch(ctx context.Context, on Lister, opts Options) (*Inventory, error) {
 		return nil, err
 	}
 	var sims []fleet.SIM
-	if opts.SIMs {
+	hasSIMs := opts.SIMs || opts.Fill && slices.ContainsFunc(endpoints, lacking)
+	if hasSIMs {
 		if sims, err = whole(ctx, on, opts, &calls, simList); err != nil {
 			return nil, err
 		}
 	}
-	inv, err := New(endpoints, sims, opts.SIMs)
+	inv, err := New(endpoints, sims, hasSIMs)
 	if err != nil {
 		return nil, fleet.Kind(fleet.ErrIncomplete, err)
 	}

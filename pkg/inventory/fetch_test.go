@@ -202,6 +202,81 @@ func TestAnAttachedCardThatDoesNotSayToWhatLeavesDoubt(t *testing.T) {
 	}
 }
 
+// What an endpoint does not report is filled in from the card that is linked to it,
+// and from nothing else.
+func TestWhatTheSIMTells(t *testing.T) {
+	const card, other = fleet.ICCID("8932042000001234562"), fleet.ICCID("8932042000001234570")
+	name, withICCID := fleet.Fieldset(fleet.FieldName), fleet.Fieldset(fleet.FieldName, fleet.FieldICCID)
+	on := func(iccid fleet.ICCID, status fleet.SIMStatus) fleet.SIM {
+		return fleet.SIM{ICCID: iccid, Status: status, EndpointID: "1", Attached: true}
+	}
+	tests := []struct {
+		name     string
+		endpoint fleet.Endpoint
+		sims     []fleet.SIM
+		iccid    fleet.ICCID
+		status   fleet.Status
+		reported fleet.FieldSet
+	}{
+		{"nothing but its name", fleet.Endpoint{Reported: name}, []fleet.SIM{on(card, fleet.SIMSuspended)}, card, fleet.StatusSuspended, withICCID | fleet.Fieldset(fleet.FieldStatus)},
+		{"its card", fleet.Endpoint{Fields: fleet.Fields{ICCID: card}, Reported: withICCID}, []fleet.SIM{on(card, fleet.SIMActive)}, card, fleet.StatusActive, withICCID | fleet.Fieldset(fleet.FieldStatus)},
+		{"its state", fleet.Endpoint{Status: fleet.StatusHold, Reported: name | fleet.Fieldset(fleet.FieldStatus)}, []fleet.SIM{on(card, fleet.SIMActive)}, card, fleet.StatusHold, withICCID | fleet.Fieldset(fleet.FieldStatus)},
+		{"all", fleet.Endpoint{Fields: fleet.Fields{ICCID: card}, Status: fleet.StatusHold, Reported: withICCID | fleet.Fieldset(fleet.FieldStatus)}, []fleet.SIM{on(card, fleet.SIMActive)}, card, fleet.StatusHold, withICCID | fleet.Fieldset(fleet.FieldStatus)},
+		{"its card, and another says to be its own", fleet.Endpoint{Fields: fleet.Fields{ICCID: other}, Reported: withICCID}, []fleet.SIM{on(card, fleet.SIMActive)}, other, "", withICCID},
+		{"that it has no card, and one says otherwise", fleet.Endpoint{Reported: withICCID}, []fleet.SIM{on(card, fleet.SIMActive)}, "", "", withICCID},
+		{"nothing, and two cards name it", fleet.Endpoint{Reported: name}, []fleet.SIM{on(card, fleet.SIMActive), on(other, fleet.SIMActive)}, "", "", name},
+		{"nothing, and three cards name it", fleet.Endpoint{Reported: name}, []fleet.SIM{on(card, fleet.SIMActive), on(other, fleet.SIMActive), on(fleet.WithCheckDigit("893204200000200000"), fleet.SIMActive)}, "", "", name},
+		{"nothing, and its card does not say its state", fleet.Endpoint{Reported: name}, []fleet.SIM{on(card, "")}, card, "", withICCID},
+		{"nothing, and its card says that it is free", fleet.Endpoint{Reported: name}, []fleet.SIM{on(card, fleet.SIMReady)}, card, "", withICCID},
+		{"nothing, and no card names it", fleet.Endpoint{Reported: name}, []fleet.SIM{{ICCID: card, Status: fleet.SIMReady}}, "", "", withICCID},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.endpoint.ID = "1"
+			inv, err := New([]fleet.Endpoint{tt.endpoint}, tt.sims, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := inv.Endpoints[0]; e.ICCID != tt.iccid || e.Status != tt.status || e.Reported != tt.reported {
+				t.Errorf("got %q, %q of what is reported (%s), want %q, %q (%s)", e.ICCID, e.Status, e.Reported, tt.iccid, tt.status, tt.reported)
+			}
+		})
+	}
+}
+
+// quiet is a lister whose endpoints report what it says, with one card each.
+type quiet struct {
+	reported fleet.FieldSet
+	asked    []fleet.List
+}
+
+func (q *quiet) Page(_ context.Context, ask fleet.Query) (fleet.Page, error) {
+	q.asked = append(q.asked, ask.List)
+	if ask.List == fleet.SIMs {
+		return fleet.Page{Total: 1, SIMs: []fleet.SIM{{ICCID: "8932042000001234562", EndpointID: "1", Status: fleet.SIMActive}}}, nil
+	}
+	return fleet.Page{Total: 1, Endpoints: []fleet.Endpoint{{ID: "1", Reported: q.reported}}}, nil
+}
+
+// The stock costs pages: it is read to fill in only where something is missing.
+func TestTheStockIsReadToFillInOnlyWhatIsMissing(t *testing.T) {
+	both := fleet.Fieldset(fleet.FieldICCID, fleet.FieldStatus)
+	for _, tt := range []struct {
+		reported fleet.FieldSet
+		fill     bool
+		want     string
+	}{
+		{both, true, "[endpoints]"}, {0, false, "[endpoints]"}, {0, true, "[endpoints sims]"},
+		{fleet.Fieldset(fleet.FieldICCID), true, "[endpoints sims]"}, {fleet.Fieldset(fleet.FieldStatus), true, "[endpoints sims]"},
+	} {
+		on := &quiet{reported: tt.reported}
+		inv, err := Fetch(t.Context(), on, Options{Fill: tt.fill})
+		if err != nil || fmt.Sprint(on.asked) != tt.want || inv.HasSIMs != (tt.want != "[endpoints]") || inv.Pages != len(on.asked) {
+			t.Errorf("%s, %t: got %v in %v, %v, want %s", tt.reported, tt.fill, inv, on.asked, err, tt.want)
+		}
+	}
+}
+
 // A listing that brings new rows for ever is given up before it fills the memory.
 func TestAListingWithoutEndIsGivenUp(t *testing.T) {
 	s := &shop{endless: true}

@@ -54,15 +54,15 @@ func (x *index) rows(key string) (one int32, more []int32, found bool) {
 	return one, x.more[key], true
 }
 
-// New indexes a listing. Where endpoints do not report their SIM, it is taken
-// from the SIMs. The error names an id or a card that is listed twice.
+// New indexes a listing. Where endpoints do not report their SIM or their state,
+// it is taken from the SIMs. The error names an id or a card that is listed twice.
 func New(endpoints []fleet.Endpoint, sims []fleet.SIM, hasSIMs bool) (*Inventory, error) {
 	inv := &Inventory{Endpoints: endpoints, SIMs: sims, HasSIMs: hasSIMs}
 	if err := inv.indexSIMs(); err != nil {
 		return nil, err
 	}
 	if hasSIMs {
-		inv.fillICCIDs()
+		inv.fill()
 	}
 	return inv, inv.indexEndpoints()
 }
@@ -79,34 +79,53 @@ func (inv *Inventory) indexSIMs() error {
 	return nil
 }
 
-// fillICCIDs gives endpoints that did not report their SIM the one that says
-// it is linked to them (a missing field is not an empty one, observed). Where
-// some attached card does not say to what, an endpoint's lack of a card is not
-// proved, and stays unreported.
-func (inv *Inventory) fillICCIDs() {
-	if !slices.ContainsFunc(inv.Endpoints, lacksICCID) {
+// fill gives endpoints that did not report their SIM the one that says it is
+// linked to them (a missing field is not an empty one, observed), and those that
+// did not report their state that of their SIM, which is the same while they are
+// linked (documented). What the SIMs do not prove stays unreported.
+func (inv *Inventory) fill() {
+	if !slices.ContainsFunc(inv.Endpoints, lacking) {
 		return
 	}
-	byEndpoint := make(map[fleet.ID]fleet.ICCID, len(inv.SIMs))
-	allSaid := true
-	for _, sim := range inv.SIMs {
-		if sim.EndpointID != "" {
-			byEndpoint[sim.EndpointID] = sim.ICCID
-		} else if sim.Attached {
-			allSaid = false
-		}
-	}
+	linked, allSaid := inv.linked()
 	inv.Endpoints = slices.Clone(inv.Endpoints)
 	for i := range inv.Endpoints {
 		e := &inv.Endpoints[i]
-		if iccid, ok := byEndpoint[e.ID]; lacksICCID(*e) && (ok || allSaid) {
-			e.ICCID = iccid
+		sim, ok := linked[e.ID]
+		if !e.Reported.Has(fleet.FieldICCID) && (ok && sim.ICCID != "" || !ok && allSaid) {
+			e.ICCID = sim.ICCID
 			e.Reported |= fleet.FieldSet(fleet.FieldICCID)
+		}
+		if !e.Reported.Has(fleet.FieldStatus) && sim.ICCID != "" && sim.ICCID.Equal(e.ICCID) && sim.Shared() != "" {
+			e.Status = sim.Shared()
+			e.Reported |= fleet.FieldSet(fleet.FieldStatus)
 		}
 	}
 }
 
-func lacksICCID(e fleet.Endpoint) bool { return !e.Reported.Has(fleet.FieldICCID) }
+// linked are the cards by the endpoint that they name; where several name one, it
+// has none that is sure. Where some attached card does not say to what,
+// an endpoint's lack of a card is not proved either.
+func (inv *Inventory) linked() (by map[fleet.ID]fleet.SIM, allSaid bool) {
+	by, allSaid = make(map[fleet.ID]fleet.SIM, len(inv.SIMs)), true
+	for _, sim := range inv.SIMs {
+		switch _, several := by[sim.EndpointID]; {
+		case several:
+			by[sim.EndpointID] = fleet.SIM{}
+		case sim.EndpointID != "":
+			by[sim.EndpointID] = sim
+		case sim.Attached:
+			allSaid = false
+		}
+	}
+	return by, allSaid
+}
+
+// lacking says whether an endpoint does not report what its SIM may tell.
+func lacking(e fleet.Endpoint) bool {
+	const told = fleet.FieldSet(fleet.FieldICCID | fleet.FieldStatus)
+	return e.Reported&told != told
+}
 
 func (inv *Inventory) indexEndpoints() error {
 	inv.ids = make(map[fleet.ID]int32, len(inv.Endpoints))

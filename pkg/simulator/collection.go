@@ -304,17 +304,19 @@ func (s *Simulator) listCollection(c *call) reply {
 
 // appendListed writes a GetEndpoints row (assumed throughout: only the call was
 // observed).
-func appendListed(b []byte, e *endpoint) []byte {
+func (s *Simulator) appendListed(b []byte, e *endpoint) []byte {
 	b = append(b, '{')
 	b = member(b, "endPointId", string(e.ID))
 	b = member(b, "name", e.Name)
-	b = member(b, "iccid", dash(string(e.ICCID)))
-	b = appendState(b, e)
+	if !s.set.bareListing {
+		b = member(b, "iccid", dash(string(e.ICCID)))
+		b = member(b, "status", string(e.Status))
+	}
+	b = appendValues(b, e)
 	return append(b, '}')
 }
 
-func appendState(b []byte, e *endpoint) []byte {
-	b = member(b, "status", string(e.Status))
+func appendValues(b []byte, e *endpoint) []byte {
 	b = member(b, "planId", dash(string(e.PlanID)))
 	b = member(b, "apnGroupId", dash(string(e.APNGroupID)))
 	return member(b, "roamingProfileId", dash(string(e.RoamingProfileID)))
@@ -330,7 +332,8 @@ func (s *Simulator) appendProfile(b []byte, e *endpoint) []byte {
 	b = append(b, `,"msisdn":"-","imsi":"-","imeiLockStatus":"-"`...)
 	if !s.set.observedProfile {
 		b = member(b, "endPointId", string(e.ID))
-		b = appendState(b, e)
+		b = member(b, "status", string(e.Status))
+		b = appendValues(b, e)
 		b = member(b, "monthlyLimit", dash(e.MonthlyLimit))
 	}
 	b = append(b, `},"promotionalPlans":{"plan":[`...)

@@ -193,7 +193,7 @@ func (s *Simulator) appendList(b []byte, in speech, l *listing) []byte {
 	}
 	b = append(b, open...)
 	for i, e := range l.endpoints {
-		b = in.appendEndpoint(comma(b, i), e)
+		b = s.appendEndpoint(comma(b, i), in, e)
 	}
 	for i, k := range l.cards {
 		b = appendCard(comma(b, i), k, s.cat.name(s.cat.SIMProducts, k.product))
@@ -217,9 +217,9 @@ func comma(b []byte, i int) []byte {
 }
 
 // appendEndpoint writes a row of a listing (assumed throughout).
-func (in speech) appendEndpoint(b []byte, e *endpoint) []byte {
+func (s *Simulator) appendEndpoint(b []byte, in speech, e *endpoint) []byte {
 	if in == collection {
-		return appendListed(b, e)
+		return s.appendListed(b, e)
 	}
 	b = append(b, '{')
 	b = member(b, "endpointId", string(e.ID))

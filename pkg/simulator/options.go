@@ -31,6 +31,7 @@ type settings struct {
 	withoutTotals      bool
 	observedPlans      bool
 	observedProfile    bool
+	bareListing        bool
 	initial            fleet.Status
 	strictCase         bool
 	lag                time.Duration
@@ -160,6 +161,10 @@ func WithObservedPlans() Option { return func(s *settings) { s.observedPlans = t
 // WithObservedProfile leaves out of a profile what no client was seen to read
 // there: id, state, rate plan, APN group, roaming profile and limit.
 func WithObservedProfile() Option { return func(s *settings) { s.observedProfile = true } }
+
+// WithBareListing leaves state and SIM out of the rows of GetEndpoints: only the
+// call was observed, and its rows may lack them.
+func WithBareListing() Option { return func(s *settings) { s.bareListing = true } }
 
 // WithInitialStatus sets the state of a new endpoint: Pre-Active without it
 // (documented), or Hold (the documents contradict each other).

@@ -234,8 +234,8 @@ func (Collection) Follow(q fleet.Query, page fleet.Page) (fleet.Query, bool) {
 // not has moved in between, and the state stays unreported.
 func (Collection) Fill(page, more fleet.Page) fleet.Page {
 	for _, sim := range more.SIMs {
-		if e := &page.Endpoints[0]; sim.EndpointID == e.ID && sim.Status != fleet.SIMReady && sim.Status != "" {
-			e.Status = fleet.Status(sim.Status)
+		if e := &page.Endpoints[0]; sim.EndpointID == e.ID && sim.Shared() != "" {
+			e.Status = sim.Shared()
 			e.Reported |= fleet.Fieldset(fleet.FieldStatus)
 		}
 	}
