@@ -6,6 +6,7 @@ HEY         = github.com/rakyll/hey@v0.1.5
 FUZZTIME   ?= 10s
 SCHEDULES  ?= 20000
 SEED       ?= 1
+DIALECT    ?= endpointinfo
 
 .PHONY: build test check demo bench soak mutants fuzz golden clean
 
@@ -22,8 +23,8 @@ check: ## format and linters; nothing may be found
 	go run $(STATICCHECK) ./...
 	go run $(ERRCHECK) -exclude .errcheck ./...
 
-demo: build ## the main job on 11,008 real sites, against a simulated platform
-	./samples/demo.sh bin/sftctl
+demo: build ## the main job on 11,008 real sites, against a simulated platform that speaks DIALECT
+	./samples/demo.sh bin/sftctl --dialect $(DIALECT)
 
 bench: build ## speed and memory, and the onboarding against a plain load generator
 	go test -run '^$$' -bench . -benchmem -benchtime 3x ./pkg/...

@@ -9,14 +9,15 @@ import (
 	"sftctl/pkg/manifest"
 	"sftctl/pkg/plan"
 	"sftctl/pkg/simulator"
+	"sftctl/pkg/wire"
 )
 
 const top = "../.."
 
-// Every sample that a person may try is valid, can be applied, and is empty to
-// plan afterwards.
+// Every sample that a person may try is valid, can be applied in both dialects, and
+// is empty to plan afterwards.
 func TestSamples(t *testing.T) {
-	stocks := map[string]string{"navaids.yaml": "navaids-full.json"}
+	stocks := map[string]string{"navaids.yaml": filepath.Join(top, "samples", "navaids-full.json")}
 	included := map[string]bool{"navaids.csv": true, "north.csv": true}
 	files, err := filepath.Glob(filepath.Join(top, "samples", "*.*"))
 	if err != nil {
@@ -29,27 +30,26 @@ func TestSamples(t *testing.T) {
 			continue
 		}
 		tried++
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			args := func(command string, more ...string) []string {
-				if stock := stocks[name]; stock != "" {
-					more = append(more, "--stock", filepath.Join(top, "samples", stock))
-				}
-				return append(append([]string{command}, more...), path)
-			}
-			if code, _, talk := at(t, dir, "", "validate", path); code != 0 {
-				t.Fatalf("validate: got code %d, %s", code, talk)
-			}
-			if code, _, talk := at(t, dir, "", args("apply", "--yes")...); code != 0 {
-				t.Fatalf("apply: got code %d, %s", code, talk)
-			}
-			if code, out, _ := at(t, dir, "", args("drift")...); code != 0 || !strings.Contains(out, "nothing to do") {
-				t.Fatalf("drift: got code %d, %s", code, out)
-			}
-		})
+		for _, dialect := range wire.DialectNames() {
+			t.Run(name+" in "+dialect, func(t *testing.T) { trySample(t, path, "--dialect", dialect, "--stock", stocks[name]) })
+		}
 	}
 	if tried < 3 {
 		t.Errorf("got %d samples", tried)
+	}
+}
+
+func trySample(t *testing.T, path string, flags ...string) {
+	dir := t.TempDir()
+	if code, _, talk := at(t, dir, "", "validate", path); code != 0 {
+		t.Fatalf("validate: got code %d, %s", code, talk)
+	}
+	if code, _, talk := at(t, dir, "", append([]string{"apply", "--yes", path}, flags...)...); code != 0 {
+		t.Fatalf("apply: got code %d, %s", code, talk)
+	}
+	code, out, _ := at(t, dir, "", append([]string{"drift", path}, flags...)...)
+	if code != 0 || !strings.Contains(out, "nothing to do") || !strings.Contains(out, "not managed in this dialect") {
+		t.Fatalf("drift: got code %d, %s", code, out)
 	}
 }
 

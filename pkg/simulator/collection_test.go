@@ -221,6 +221,18 @@ func TestTheDialectsShareTheState(t *testing.T) {
 	}
 }
 
+func TestABareListingLeavesStateAndSIMToOthers(t *testing.T) {
+	v := visit(t, WithBareListing())
+	v.post("/api/CreateEndPoint", withSIM("a", "true"))
+	row := v.get("/api/GetEndpoints").rows()[0]
+	if _, told := row["status"]; told || row["iccid"] != "" || row["name"] != "a" || row["planId"] != "100234" {
+		t.Errorf("got %v, want neither status nor iccid", row)
+	}
+	if g := v.get("/api/GetEndPointProfile?endPointId=100000001"); !strings.Contains(string(g.body), `"status":"Active"`) {
+		t.Errorf("got the profile %s", g.body)
+	}
+}
+
 func TestLookUpsOfTheCollection(t *testing.T) {
 	v := visit(t)
 	g := v.get("/api/QueryRatePlan?planCategory=NORMAL&planType=0")

@@ -62,7 +62,7 @@ func TestReadStock(t *testing.T) {
 func TestReadStockNamesAllProblems(t *testing.T) {
 	path := writeFiles(t, map[string]string{
 		"a.csv": "iccid\n8932042000001234562\n8.93E+18\n",
-		"stock.json": `{"catalogue":{"plans":[{"id":"1","name":"a"},{"id":"1","name":"b"},{"name":"c"}],"simProducts":[{"id":"7","name":"MFF2"}]},
+		"stock.json": `{"catalogue":{"plans":[{"id":"1","name":"a"},{"id":"1","name":"b"},{"name":"c"}],"simProducts":[{"id":"7","name":"MFF2"}],"roamingProfiles":[{"id":"1201","name":"r"}]},
 			"sims":[{"file":"a.csv","column":"iccid","product":"7","except":["8932042000001234588"]},
 				{"file":"a.csv","column":"sim","product":"7"},
 				{"file":"b.csv","column":"iccid","product":"7"},
@@ -74,7 +74,7 @@ func TestReadStockNamesAllProblems(t *testing.T) {
 			"endpoints":[{"planId":"2","iccid":"8932042000001239999","status":"Hold"},
 				{"endpointName":"a","endpointId":"X","iccid":"8932042000001234562","status":"Off"},
 				{"endpointName":"b","endpointId":"X","iccid":"8932042000001234562"},
-				{"endpointName":"c","status":"Active"}]}`,
+				{"endpointName":"c","roamingProfileId":"1201|1299","status":"Active"}]}`,
 	})
 	_, err := ReadStock(path)
 	var problems fleet.Problems
@@ -90,6 +90,7 @@ func TestReadStockNamesAllProblems(t *testing.T) {
 		`endpoints[0]: no endpointName`, `endpoints[0]: invalid planId 2`, `endpoints[0]: status is Hold with an iccid`,
 		`endpoints[0]: iccid "8932042000001239999" is not in sims`, `endpoints[1]: status is "Off"`, `endpoints[2]: endpointId "X" is given twice`,
 		`endpoints[2]: iccid "8932042000001234562" is linked twice`, `endpoints[3]: status is Active without an iccid`,
+		`endpoints[3]: invalid roamingProfileId 1299`,
 	}
 	for _, want := range wants {
 		if !strings.Contains(err.Error(), want) {

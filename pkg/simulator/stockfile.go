@@ -251,8 +251,10 @@ func (r *stockReader) addEndpoint(place string, rec stockRecord) {
 	if e.Name == "" {
 		r.problem(place, "no endpointName")
 	}
-	if bad := r.stock.Catalogue.check(infoOf(e)); bad != "" {
-		r.problem(place, "%s", bad)
+	for _, bad := range []string{r.stock.Catalogue.check(infoOf(e)), r.stock.Catalogue.badRoaming(e.RoamingProfileID)} {
+		if bad != "" {
+			r.problem(place, "%s", bad)
+		}
 	}
 	if bad := statusProblem(e); bad != "" {
 		r.problem(place, "%s", bad)
