@@ -33,9 +33,14 @@ import (
 // sessionOn is a session with a simulated platform, without sockets, so that it
 // runs in virtual time.
 func sessionOn(sim *simulator.Simulator, rate float64, workers int) (*session, error) {
+	return sessionIn(wire.EndpointInfo{}, sim, rate, workers)
+}
+
+// sessionIn is one that speaks a dialect.
+func sessionIn(dialect wire.Dialect, sim *simulator.Simulator, rate float64, workers int) (*session, error) {
 	purse := pace.New(rate)
 	client, err := platform.New(platform.Options{BaseURL: "https://test.invalid", Username: "ann", Password: platform.NewSecret("pw"),
-		Dialect: wire.EndpointInfo{}, Purse: purse, Parallel: workers, Transport: sim})
+		Dialect: dialect, Purse: purse, Parallel: workers, Transport: sim})
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +82,10 @@ var (
 	anyState = rapid.SampledFrom([]fleet.State{fleet.StateUnmanaged, fleet.StateActive, fleet.StatePreActive, fleet.StateSuspended, fleet.StateAbsent})
 	anyPlan  = rapid.SampledFrom([]fleet.ID{"100234", "100300"})
 	anyAPN   = rapid.SampledFrom([]fleet.ID{"", "PDP_12", "PDP_20"})
-	statuses = rapid.SampledFrom([]fleet.Status{fleet.StatusPreActive, fleet.StatusActive, fleet.StatusSuspended})
+	// Roaming profiles are a set, in any order.
+	anyRoaming = rapid.SampledFrom([]fleet.ID{"", "1201", "1201|1202", "1202|1201"})
+	anyLimit   = rapid.SampledFrom([]string{"", "", "50"})
+	statuses   = rapid.SampledFrom([]fleet.Status{fleet.StatusPreActive, fleet.StatusActive, fleet.StatusSuspended})
 )
 
 func drawWorld(t *rapid.T) world {
@@ -92,7 +100,8 @@ func drawWorld(t *rapid.T) world {
 		name := fmt.Sprintf("m-%d", i)
 		mine, other := take(), take()
 		if rapid.Bool().Draw(t, "is live") {
-			e := fleet.Endpoint{Fields: fleet.Fields{Name: name, PlanID: anyPlan.Draw(t, "plan"), ServiceProfileID: "SP_1249", SIMProductID: "7", APNGroupID: anyAPN.Draw(t, "apn")}, Status: fleet.StatusHold}
+			e := fleet.Endpoint{Fields: fleet.Fields{Name: name, PlanID: anyPlan.Draw(t, "plan"), ServiceProfileID: "SP_1249", SIMProductID: "7", APNGroupID: anyAPN.Draw(t, "apn"),
+				RoamingProfileID: anyRoaming.Draw(t, "roaming profile"), MonthlyLimit: anyLimit.Draw(t, "limit")}, Status: fleet.StatusHold}
 			if rapid.Bool().Draw(t, "has a SIM") {
 				e.ICCID, e.Status = rapid.SampledFrom([]fleet.ICCID{mine, other}).Draw(t, "which"), statuses.Draw(t, "status")
 			}
@@ -109,7 +118,8 @@ func drawWorld(t *rapid.T) world {
 }
 
 func drawSpec(t *rapid.T, name string, card fleet.ICCID) fleet.Spec {
-	s := fleet.Spec{State: anyState.Draw(t, "state"), Fields: fleet.Fields{Name: name, PlanID: anyPlan.Draw(t, "plan"), ServiceProfileID: "SP_1249", SIMProductID: "7", APNGroupID: anyAPN.Draw(t, "apn")}}
+	s := fleet.Spec{State: anyState.Draw(t, "state"), Fields: fleet.Fields{Name: name, PlanID: anyPlan.Draw(t, "plan"), ServiceProfileID: "SP_1249", SIMProductID: "7", APNGroupID: anyAPN.Draw(t, "apn"),
+		RoamingProfileID: anyRoaming.Draw(t, "roaming profile"), MonthlyLimit: anyLimit.Draw(t, "limit")}}
 	switch rapid.IntRange(0, 6).Draw(t, "SIM") {
 	case 0:
 		s.ClearSIM = s.State != fleet.StateActive && s.State != fleet.StateSuspended
@@ -150,9 +160,9 @@ func (w world) nuisance(e simulator.Event) (simulator.Effect, time.Duration) {
 var quiet = Env{Stderr: io.Discard}
 
 // converge reads a file, applies it, and says what is wrong with the outcome.
-func converge(sim *simulator.Simulator, path string, workers int) (violation string) {
+func converge(dialect wire.Dialect, sim *simulator.Simulator, path string, workers int) (violation string) {
 	ctx := context.Background()
-	s, err := sessionOn(sim, 0, workers)
+	s, err := sessionIn(dialect, sim, 0, workers)
 	if err != nil {
 		return err.Error()
 	}
@@ -228,18 +238,25 @@ func final(sim *simulator.Simulator) []fleet.Endpoint {
 	return live
 }
 
-// Whatever the fleet and whatever is live: after an apply there is nothing left
+// In both dialects, whatever the fleet and whatever is live: after an apply there is nothing left
 // to do, nothing was done twice, every row is accounted for, and neither the
 // form of the file, nor the order of its rows, nor the number of workers
 // matters.
 func TestConvergence(t *testing.T) {
+	for _, name := range wire.DialectNames() {
+		dialect, _ := wire.DialectByName(name)
+		t.Run(name, func(t *testing.T) { convergesIn(t, dialect) })
+	}
+}
+
+func convergesIn(t *testing.T, dialect wire.Dialect) {
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := drawWorld(rt)
 		var violation string
 		synctest.Test(t, func(*testing.T) {
 			first := w.simulator()
-			if violation = converge(first, w.file(rt, dir, "fleet.csv", false), 1); violation != "" {
+			if violation = converge(dialect, first, w.file(rt, dir, "fleet.csv", false), 1); violation != "" {
 				return
 			}
 			for _, other := range []struct {
@@ -248,7 +265,7 @@ func TestConvergence(t *testing.T) {
 				workers int
 			}{{"fleet.yaml", false, 8}, {"fleet.csv", true, 3}} {
 				sim := w.simulator()
-				if violation = converge(sim, w.file(rt, dir, other.name, other.reverse), other.workers); violation != "" {
+				if violation = converge(dialect, sim, w.file(rt, dir, other.name, other.reverse), other.workers); violation != "" {
 					return
 				}
 				if violation = cmp.Diff(final(first), final(sim)); violation != "" {
