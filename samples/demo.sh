@@ -38,3 +38,12 @@ grep -q '10,988 done, 20 refused' applied.txt
 grep -q '0 to change, 10,988 unchanged, 20 refused' second.txt
 grep -q 'nothing to do' second.txt
 printf '\nThe second plan has nothing left to do: 10,988 endpoints are as the file says, 20 were refused.\n'
+
+# With every SIM in stock, on a platform of its own: no row is left out.
+export SFTCTL_STATE_DIR="$work/whole" SFTCTL_STOCK="$samples/navaids-full.json"
+step apply --yes "$@" navaids.yaml, with all SIMs in stock
+"$sftctl" apply --yes "$@" "$samples/navaids.yaml" >whole.txt
+sed -n '/^run /,/^  [0-9,]* mutating/p' whole.txt
+grep -q '^run .* 11,008 done' whole.txt
+"$sftctl" plan --detailed-exitcode "$@" "$samples/navaids.yaml" >/dev/null
+printf '\nAll 11,008 sites are onboarded, and a plan finds nothing left to do.\n'
