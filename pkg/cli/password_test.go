@@ -70,7 +70,7 @@ func TestThePasswordComesInOneWay(t *testing.T) {
 		"wide file":            {args: []string{"--password-file", wide}, code: 64, says: "mode is 0640, want 0600"},
 		"empty stdin":          {stdin: "\n", args: []string{"--password-stdin"}, code: 64, says: "--password-stdin: it is empty"},
 		"two lines":            {stdin: "right\nwrong\n", args: []string{"--password-stdin"}, code: 64, says: "there are 2 lines, want the password alone"},
-		"too much":             {args: command("cat", big), code: 64, says: "more than 65536 bytes"},
+		"too much":             {args: command("cat", big), code: 64, says: "more than 4096 bytes"},
 		"failing command":      {args: command("sh", "-c", "echo right; echo locked >&2; exit 3"), code: 64, says: "locked\nsftctl: --password-command: \"sh\": exit status 3"},
 		"no such command":      {args: command("no-such-program"), code: 64, says: "no-such-program"},
 		"a shell's line":       {args: command("cat " + file), code: 64, says: "without a shell"},
