@@ -124,16 +124,6 @@ func TestSettlingAFoldedCreate(t *testing.T) {
 	}
 }
 
-// kept keeps the records of a run.
-type kept struct{ records []journal.Record }
-
-func (k *kept) Intent(i journal.Intent) error {
-	k.records = append(k.records, i)
-	return nil
-}
-func (k *kept) Outcome(o journal.Outcome) { k.records = append(k.records, o) }
-func (k *kept) Finding(f journal.Finding) { k.records = append(k.records, f) }
-
 // A run that ends while the rest of a folded create is open is taken up from its
 // journal where it stood.
 func TestAFoldedCreateIsTakenUp(t *testing.T) {

@@ -17,6 +17,16 @@ type StepResult struct {
 	Outcome fleet.Outcome
 }
 
+// Answer is what came of one call when it was made. What reading found out later
+// is in the steps only.
+type Answer struct {
+	Action  fleet.Action
+	Outcome fleet.Outcome
+	Sends   int       // requests: several when the platform throttled, or wanted a new token
+	Started time.Time // of the last of them
+	Took    time.Duration
+}
+
 // Result is what became of one task. It changes only by the records of a
 // journal, so that it can be made again from them.
 type Result struct {
@@ -31,6 +41,7 @@ type Result struct {
 	Attempts int           // requests that left this machine for it
 	Started  time.Time
 	Duration time.Duration // from the first call to the end of the last
+	Answers  []Answer      // to its calls, in order; those that never left are not among them
 
 	calls    []fleet.Call // that its steps take
 	done     int          // calls that are done
@@ -101,6 +112,7 @@ func (r *Result) outcome(o journal.Outcome) {
 	}
 	r.Attempts += o.Sends
 	r.loose = 0
+	r.answered(o)
 	if o.Code != "" {
 		r.Code = o.Code
 	}
@@ -116,6 +128,17 @@ func (r *Result) outcome(o journal.Outcome) {
 	r.book(o.Call, o.Outcome)
 	r.explain(o.Err)
 	r.sum()
+}
+
+// answered keeps what came of a call that left.
+func (r *Result) answered(o journal.Outcome) {
+	if o.Sends == 0 {
+		return
+	}
+	if r.Answers == nil {
+		r.Answers = make([]Answer, 0, len(r.calls))
+	}
+	r.Answers = append(r.Answers, Answer{r.calls[o.Call].Action, o.Outcome, o.Sends, o.Started, o.Took})
 }
 
 // book notes what came of a call on the steps that it covers.
