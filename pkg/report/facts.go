@@ -17,7 +17,7 @@ import (
 func planSheet(p *plan.Plan, opts Options) *sheet {
 	s := &sheet{What: "plan", ID: fleet.Printable(p.ID), Remark: simulated(p.Simulated) + refusedWhole(p)}
 	s.Counts, s.Sections = planCounts(p.Counts), sections(p, opts)
-	s.Facts = slices.DeleteFunc(append(append(wherePlanned(p), rows(p), chosen(p.Choice), unmanaged(p), uncompared(p), adopted(p)), costs(p, opts.Now)...), func(f fact) bool { return f.Text == "" })
+	s.Facts = slices.DeleteFunc(append(append(wherePlanned(p), rows(p), chosen(p.Choice), unmanaged(p), uncompared(p), adopted(p), guards(p.Limits)), costs(p, opts.Now)...), func(f fact) bool { return f.Text == "" })
 	for _, text := range p.Blocked {
 		s.Alerts = append(s.Alerts, "refused by a guard: "+fleet.Printable(text))
 	}
@@ -141,6 +141,27 @@ func adopted(p *plan.Plan) fact {
 		names = append(names, "…")
 	}
 	return fact{"adopt", fleet.Count(p.Counts.Adopted, "live endpoint") + " that no run was about before: " + strings.Join(names, ", "), false}
+}
+
+// guards say how many steps a plan may hold at most, nothing when as many as it
+// likes.
+func guards(l plan.Limits) fact {
+	var most []string
+	for _, limit := range []struct {
+		n    int
+		step fleet.Action
+	}{{l.Deletes, fleet.Delete}, {l.Delinks, fleet.Delink}, {l.Suspends, fleet.Suspend}, {l.Activations, fleet.Activate}, {l.Modifies, fleet.Modify}} {
+		if limit.n >= 0 {
+			most = append(most, fleet.Number(limit.n)+" "+limit.step.String())
+		}
+	}
+	if l.Percent > 0 {
+		most = append(most, fmt.Sprintf("changes to %g %% of what its rows are about", l.Percent))
+	}
+	if len(most) == 0 {
+		return fact{}
+	}
+	return fact{"guards", "at most " + strings.Join(most, ", "), false}
 }
 
 // costs are the facts about what doing a plan takes.

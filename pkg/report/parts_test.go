@@ -174,3 +174,15 @@ func BenchmarkPlanText(b *testing.B) {
 		})
 	}
 }
+
+func TestGuards(t *testing.T) {
+	for want, limits := range map[string]plan.Limits{
+		"": plan.Unlimited,
+		"at most 0 delete, 3 delink, 1,000 modify":                                   {Delinks: 3, Modifies: 1000, Suspends: plan.NoLimit, Activations: plan.NoLimit},
+		"at most 2 suspend, 1 activate, changes to 2.5 % of what its rows are about": {Deletes: -1, Delinks: -1, Suspends: 2, Activations: 1, Modifies: -1, Percent: 2.5},
+	} {
+		if got := guards(limits).Text; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -42,6 +42,9 @@ func (r *Run) where() []fact {
 		{"calls", calls, false},
 		{"exit", fmt.Sprint(r.Exit), false},
 	}
+	if g := guards(r.Plan.Limits); g.Text != "" {
+		facts = append(facts, g)
+	}
 	if r.Doubt == nil {
 		facts = append(facts, fact{"verified", fleet.Count(r.verified(), "row") + " by a listing after the run", false})
 	}
