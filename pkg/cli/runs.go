@@ -122,6 +122,7 @@ func showRun(env Env, o showOptions, id string) error {
 		return err
 	}
 	run := old.report()
+	run.Over = old.Running() || store.SupersededBy(h) != ""
 	if o.reports != "" {
 		if err := writeReports(o.reports, run); err != nil {
 			return err

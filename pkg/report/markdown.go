@@ -25,6 +25,7 @@ func (s *sheet) markdown(w io.Writer) error {
 		out.section(&s.Sections[i])
 	}
 	out.odd(s)
+	out.next(s.Next)
 	return out.end()
 }
 
@@ -102,6 +103,20 @@ func (m *marks) odd(s *sheet) {
 	}
 	if s.OddMore != "" {
 		m.put("- %s\n", s.OddMore)
+	}
+}
+
+func (m *marks) next(all []advice) {
+	if len(all) == 0 {
+		return
+	}
+	m.put("\n## What next\n\n")
+	for _, a := range all {
+		if a.Command != "" {
+			m.put("- %s: %s\n", code(a.Command), a.Text)
+			continue
+		}
+		m.put("- %s\n", a.Text)
 	}
 }
 

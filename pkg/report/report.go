@@ -24,6 +24,7 @@ type Run struct {
 	Cut       error  // why the run ended early, nil when it did not
 	Doubt     error  // why the listing after the run could not be made, nil when it was
 	Exit      int    // the exit code
+	Over      bool   // no command goes on with it: it still goes on by itself, or another run took its place
 	Simulated bool   // nothing real was touched
 	Tool      string // name and version of the program
 }

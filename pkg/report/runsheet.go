@@ -29,6 +29,7 @@ func (r *Run) sheet(opts Options) *sheet {
 		s.Sections = append(s.Sections, rows)
 	}
 	s.odd(r.tasks(opts), opts.limit(ordinary.singles))
+	s.Next = r.next()
 	return s
 }
 

@@ -69,6 +69,7 @@ func (r *Run) text(w io.Writer, limit int) error {
 		out.line("  %s %s", res.Outcome, strings.TrimLeft(place(res.Task)+" "+told(res), " "))
 	}
 	out.reasons(r.Reasons(), shown)
+	out.next(r.next())
 	return out.end()
 }
 
@@ -111,6 +112,13 @@ func (p *printer) reasons(reasons []Reason, shown int) {
 	p.line("  … and %s more, --full lists all; by reason:", fleet.Number(rows-shown))
 	for _, reason := range reasons[:min(len(reasons), firstRows)] {
 		p.line("  %9s %s: %s", fleet.Number(reason.Rows), reason.Outcome, fleet.Printable(oneLine(reason.Text)))
+	}
+}
+
+// next prints what is to be done, a line each.
+func (p *printer) next(all []advice) {
+	for _, a := range all {
+		p.line("  next: %s", a)
 	}
 }
 

@@ -22,6 +22,7 @@ type sheet struct {
 	Sections []section
 	Odd      []oddName
 	OddMore  string
+	Next     []advice
 }
 
 // Title is the first line of every form.

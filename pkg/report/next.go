@@ -1,0 +1,49 @@
+package report
+
+import (
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+)
+
+// advice is what somebody does next: a command to copy and what it does, or,
+// where there is none, only what is to be done.
+type advice struct{ Command, Text string }
+
+func (a advice) String() string {
+	if a.Command == "" {
+		return a.Text
+	}
+	return a.Command + "  # " + a.Text // a shell takes the whole line
+}
+
+// next is what a run leaves to be done. What resume does comes first: the report
+// after it says what is left then.
+func (r *Run) next() []advice {
+	if r.Over {
+		return nil
+	}
+	again := apply.Retry(r.Plan, r.Results)
+	var all []advice
+	switch n := len(again.Fleet.Specs); {
+	case again.Unknown > 0 || apply.Unfinished(r.Results) || r.Doubt != nil && r.Mutations() > 0:
+		all = append(all, r.command("resume", "finds out what is in doubt, then does what was not begun"))
+	case n > 0:
+		all = append(all, r.command("retry", "plans "+fleet.Count(n, "row")+" anew: failed, stale or not attempted"))
+	}
+	if again.Refused > 0 {
+		all = append(all, advice{Text: "correct the files where rows are refused (" + fleet.Number(again.Refused) + "), and plan them again"})
+	}
+	if again.Orphans > 0 {
+		all = append(all, advice{Text: "plan the files again for what is left of the orphans (" + fleet.Number(again.Orphans) + ")"})
+	}
+	return all
+}
+
+// command is a command on the run, for the platform that the run was on.
+func (r *Run) command(name, does string) advice {
+	text := "sftctl " + name + " " + fleet.Printable(r.ID)
+	if r.Simulated {
+		text += " --simulate"
+	}
+	return advice{text, does}
+}

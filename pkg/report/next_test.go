@@ -1,0 +1,50 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"sftctl/pkg/apply"
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/plan"
+)
+
+// ended is a run whose rows ended so.
+func ended(outcomes ...fleet.Outcome) *Run {
+	p := &plan.Plan{}
+	for range outcomes {
+		p.Tasks = append(p.Tasks, plan.Task{Spec: &fleet.Spec{Fields: fleet.Fields{Name: "m"}}})
+	}
+	run := &Run{ID: "RUN", Plan: p}
+	for i, o := range outcomes {
+		run.Results = append(run.Results, apply.Result{Task: &p.Tasks[i], Outcome: o, Attempts: 1})
+	}
+	return run
+}
+
+func TestNext(t *testing.T) {
+	refused := "correct the files where rows are refused (1), and plan them again"
+	retry := "sftctl retry RUN  # plans 2 rows anew: failed, stale or not attempted"
+	resume := "sftctl resume RUN  # finds out what is in doubt, then does what was not begun"
+	orphan := ended(fleet.Failed)
+	orphan.Plan.Tasks[0] = plan.Task{Before: &fleet.Endpoint{ID: "1"}}
+	doubtful, simulated, over := ended(fleet.Done), ended(fleet.Failed, fleet.Stale), ended(fleet.Failed)
+	doubtful.Doubt, simulated.Simulated, over.Over = errors.New("the listing failed"), true, true
+	for name, test := range map[string]struct {
+		run  *Run
+		want []string
+	}{
+		"clean":          {ended(fleet.Done, fleet.Unchanged), nil},
+		"failed":         {ended(fleet.Failed, fleet.Stale, fleet.Refused), []string{retry, refused}},
+		"unknown":        {ended(fleet.Failed, fleet.Unknown), []string{resume}},
+		"not verified":   {doubtful, []string{resume}},
+		"simulated":      {simulated, []string{"sftctl retry RUN --simulate  # plans 2 rows anew: failed, stale or not attempted"}},
+		"an orphan":      {orphan, []string{"plan the files again for what is left of the orphans (1)"}},
+		"still going on": {over, nil},
+	} {
+		if got := test.run.next(); fmt.Sprint(got) != fmt.Sprint(test.want) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
