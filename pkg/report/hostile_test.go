@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"html"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -126,29 +129,88 @@ func TestMarkdownIsHarmless(t *testing.T) {
 	})
 }
 
-// Every tag of a page is one of the template's own, as it stands there.
-func TestHTMLIsHarmless(t *testing.T) {
-	tag := regexp.MustCompile(`<[^>]*>`)
-	own := map[string]bool{`<span class="sign">`: true, `<span class="sign bad">`: true, `<span class="sign good">`: true}
-	for _, text := range tag.FindAllString(pageText, -1) {
-		own[text] = true
+// ownTags are the tags of the template, where an action stands for words of ours.
+func ownTags() []*regexp.Regexp {
+	var own []*regexp.Regexp
+	for _, text := range regexp.MustCompile(`<[^>]*>`).FindAllString(pageText, -1) {
+		pattern := ""
+		for i, part := range regexp.MustCompile(`\{\{if.*\{\{end\}\}|\{\{.*?\}\}`).Split(text, -1) {
+			if i > 0 {
+				pattern += `[-A-Za-z0-9 .,:;&#/+=%]*`
+			}
+			pattern += regexp.QuoteMeta(part)
+		}
+		own = append(own, regexp.MustCompile("^"+pattern+"$"))
 	}
+	return own
+}
+
+// cut takes a part out of a page, which must be in it once.
+func cut(t *testing.T, page, begin, end string) (rest, part string) {
+	t.Helper()
+	before, after, found := strings.Cut(page, begin)
+	part, after, closed := strings.Cut(after, end)
+	if !found || !closed || strings.Contains(after, begin) {
+		t.Fatalf("want %s…%s once", begin, end)
+	}
+	return before + begin + end + after, part
+}
+
+const dataTag = `<script type="application/json" id="data">`
+
+// Every tag of a page is one of the template's own, and what is the page's own is
+// there to the letter.
+func TestHTMLIsHarmless(t *testing.T) {
+	own := ownTags()
 	shows(t, "html", func(t *testing.T, out string) {
-		for _, text := range tag.FindAllString(out, -1) {
-			if !own[text] {
-				t.Errorf("a tag that is not ours: %s", text)
+		out, data := cut(t, out, dataTag, "</script>")
+		out, script := cut(t, out, "<script>", "</script>")
+		out, style := cut(t, out, "<style>", "</style>")
+		if strings.ContainsAny(data, "<>&\u2028\u2029") || !json.Valid([]byte(data)) {
+			t.Errorf("the data is not safe in a script element, or no JSON: %.200s", data)
+		}
+		for _, part := range []struct{ name, got, want string }{{"script", script, pageScript}, {"style", style, pageStyle}} {
+			if part.got != part.want || !strings.Contains(html.UnescapeString(out), part.name+"-src "+digest(part.got)) {
+				t.Errorf("the %s is not the page's own, or the policy does not say so", part.name)
 			}
 		}
-		if strings.Count(out, "<script") > 0 || strings.Count(out, "</style>") != 1 {
-			t.Error("the page has more in it than the template")
+		for _, text := range regexp.MustCompile(`<[^>]*>`).FindAllString(out, -1) {
+			if !slices.ContainsFunc(own, func(tag *regexp.Regexp) bool { return tag.MatchString(text) }) {
+				t.Errorf("a tag that is not ours: %s", text)
+			}
 		}
 	})
 }
 
-// A page asks for nothing from anywhere.
+// Names reach the script of a page as they are shown elsewhere.
+func TestTheDataOfAPageHasEveryRow(t *testing.T) {
+	run := nastyRun(t)
+	var data struct {
+		Rows  [][]any
+		Files []string
+		Lines [][3]string
+		Kinds []rowKind
+	}
+	if err := json.Unmarshal([]byte(run.rowTable(Options{}).Data()), &data); err != nil || len(data.Rows) != len(run.Results) {
+		t.Fatalf("got %d rows, %v, want %d", len(data.Rows), err, len(run.Results))
+	}
+	for i, row := range data.Rows {
+		res := &run.Results[i]
+		got := []any{data.Kinds[int(row[0].(float64))].What, "", row[3], row[4] == 1.0, row[5], data.Lines[int(row[6].(float64))][2]}
+		if file := int(row[1].(float64)); file >= 0 {
+			got[1] = fmt.Sprintf("%s:%v", data.Files[file], row[2])
+		}
+		want := []any{res.Outcome.String(), place(res.Task), shown(res.Task.Label()).Text, shown(res.Task.Label()).Odd, fleet.Printable(string(res.ID)), fleet.Printable(oneLine(res.Err.Error()))}
+		if !slices.Equal(got, want) {
+			t.Errorf("row %d: got %q, want %q", i, got, want)
+		}
+	}
+}
+
+// A page asks for nothing from anywhere, and its script makes no elements from texts.
 func TestHTMLNeedsNoNetwork(t *testing.T) {
-	for _, word := range []string{"src=", "href=", "url(", "@import", "<script", "<link", "<img", "http:", "https:"} {
-		if strings.Contains(pageText, word) {
+	for _, word := range []string{"src=", "href=", "url(", "@import", "<link", "<img", "http:", "https:", "fetch", "XMLHttp", "WebSocket", "import(", "innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval", "location", "</script", "<!--"} {
+		if strings.Contains(strings.ReplaceAll(pageText, "</script>", "")+pageStyle+pageScript, word) {
 			t.Errorf("the page has %s", word)
 		}
 	}

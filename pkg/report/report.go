@@ -48,7 +48,7 @@ func WritePlan(w io.Writer, p *plan.Plan, format string, opts Options) error {
 	case "markdown":
 		return planSheet(p, opts).markdown(w)
 	case "html":
-		return planSheet(p, opts).html(w)
+		return planHTML(w, p, opts)
 	}
 	return unknown(format)
 }
@@ -61,9 +61,9 @@ func (r *Run) Write(w io.Writer, format string, opts Options) error {
 	case "json":
 		return r.json(w)
 	case "markdown":
-		return r.sheet(opts).markdown(w)
+		return r.listing(opts).markdown(w)
 	case "html":
-		return r.sheet(opts).html(w)
+		return r.html(w, opts)
 	}
 	return unknown(format)
 }

@@ -10,7 +10,7 @@ import (
 	"sftctl/pkg/plan"
 )
 
-// sheetRows is how many rows of a run a page lists.
+// sheetRows is how many rows of a run are listed.
 const sheetRows = 100
 
 // sheet says what a run came to.
@@ -25,11 +25,17 @@ func (r *Run) sheet(opts Options) *sheet {
 	if reasons := r.reasonSection(); len(reasons.Groups) > 0 {
 		s.Sections = append(s.Sections, reasons)
 	}
+	s.odd(r.tasks(opts), opts.limit(ordinary.singles))
+	s.Next = r.next()
+	return s
+}
+
+// listing is a sheet with the first of the rows that are not done.
+func (r *Run) listing(opts Options) *sheet {
+	s := r.sheet(opts)
 	if rows := r.rowSection(opts); rows.Title != "" {
 		s.Sections = append(s.Sections, rows)
 	}
-	s.odd(r.tasks(opts), opts.limit(ordinary.singles))
-	s.Next = r.next()
 	return s
 }
 
