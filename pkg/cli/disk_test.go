@@ -190,7 +190,7 @@ func TestNoPlaceForReport(t *testing.T) {
 					t.Errorf("got exit code %d\n%s", code, c)
 				}
 			}
-			for _, name := range []string{"results.csv", "failed.csv", "summary.json"} {
+			for _, name := range []string{"results.csv", "failed.csv", "summary.json", "report.html", "report.md"} {
 				once, err := os.ReadFile(s.path("once", id, name))
 				twice, _ := os.ReadFile(s.path("twice", id, name))
 				if err != nil || !bytes.Equal(once, twice) {
@@ -208,6 +208,39 @@ func TestNoPlaceForReport(t *testing.T) {
 			s.wantRest(t)
 		})
 	}
+}
+
+// The exit code is what came of the rows, also where a page for people could not be
+// written; the other files are there.
+func TestNoPlaceForAPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 20, 5)
+	harmed := make(chan error, 1)
+	s.atCall(3, func() {
+		for id := range s.journals() {
+			harmed <- os.MkdirAll(s.path("reports", id, "report.html", "x"), 0o700)
+		}
+	})
+	c, code := s.do("apply", "--yes", "fleet.csv")
+	if err := <-harmed; err != nil {
+		t.Fatal(err)
+	}
+	id := s.ids[len(s.ids)-1]
+	if code != 0 || !c.err.has("warning: ") || !c.err.has("sftctl runs show "+id+" --reports DIR writes the reports again") {
+		t.Errorf("got exit code %d, want 0 and a warning\n%s", code, c)
+	}
+	for _, name := range []string{"results.csv", "failed.csv", "summary.json", "report.md"} {
+		if _, err := os.Stat(s.path("reports", id, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if c, code := s.do("runs", "show", id, "--reports", "reports"); code != 74 {
+		t.Errorf("asked for them: got exit code %d, want 74\n%s", code, c)
+	}
+	if err := os.RemoveAll(s.path("reports", id, "report.html")); err != nil {
+		t.Fatal(err)
+	}
+	s.wantRest(t)
 }
 
 // Temporary files go where there is place for them: not on another disk, and not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -195,10 +196,15 @@ func (s *session) looker(env Env, w *work) apply.Look {
 }
 
 // deliver writes the reports and prints the summary. Nobody reading it any more
-// is no failure of a run.
+// is no failure of a run, nor is a page that could not be written: the exit code
+// says what came of the rows.
 func deliver(env Env, reports string, run *report.Run) error {
-	failed := writeReports(reports, run)
+	tidy(filepath.Join(reports, run.ID))
+	failed := writeReports(reports, run.ID, run.Files())
 	if failed == nil {
+		if err := writeReports(reports, run.ID, run.Pages()); err != nil {
+			say(env.Stderr, "warning: %v", err)
+		}
 		say(env.Stderr, "reported in %s", filepath.Join(reports, run.ID))
 	}
 	return errors.Join(failed, printed(run.WriteText(env.Stdout)))
@@ -213,14 +219,15 @@ func printed(err error) error {
 	return fleet.Kind(fleet.ErrIO, err)
 }
 
-// writeReports writes the files of a run into a folder of its own.
-func writeReports(reports string, run *report.Run) error {
-	files := run.Files()
-	tidy(filepath.Join(reports, run.ID))
+// writeReports writes files of a run into a folder of its own, as many as can be
+// written.
+func writeReports(reports, id string, files map[string]func(io.Writer) error) error {
+	var problems []error
 	for _, name := range sortedKeys(files) {
-		if err := writeFile(filepath.Join(reports, run.ID, name), files[name]); err != nil {
-			return fmt.Errorf("%w (sftctl runs show %s --reports DIR writes the reports again)", err, run.ID)
-		}
+		problems = append(problems, writeFile(filepath.Join(reports, id, name), files[name]))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("%w (sftctl runs show %s --reports DIR writes the reports again)", err, id)
 	}
 	return nil
 }

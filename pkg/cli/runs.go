@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -124,8 +125,11 @@ func showRun(env Env, o showOptions, id string) error {
 	run := old.report()
 	run.Over = old.Running() || store.SupersededBy(h) != ""
 	if o.reports != "" {
-		if err := writeReports(o.reports, run); err != nil {
-			return err
+		tidy(filepath.Join(o.reports, run.ID))
+		for _, files := range []map[string]func(io.Writer) error{run.Files(), run.Pages()} {
+			if err := writeReports(o.reports, run.ID, files); err != nil {
+				return err
+			}
 		}
 		say(env.Stderr, "reported in %s", filepath.Join(o.reports, run.ID))
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"sftctl/pkg/manifest"
 	"sftctl/pkg/plan"
+	"sftctl/pkg/report"
 	"sftctl/pkg/simulator"
 	"sftctl/pkg/wire"
 )
@@ -71,6 +73,19 @@ func TestTheExamplePlanIsRead(t *testing.T) {
 	p, err := plan.Read(f)
 	if err != nil || len(p.Tasks) != 3 || p.Counts.Calls != 7 {
 		t.Errorf("got %v, %v", p, err)
+	}
+}
+
+// The example has all that a run leaves.
+func TestTheExampleReportIsWhole(t *testing.T) {
+	run := &report.Run{}
+	for _, files := range []map[string]func(io.Writer) error{run.Files(), run.Pages()} {
+		for name := range files {
+			data, err := os.ReadFile(filepath.Join(top, "reports", "example", name))
+			if err != nil || !strings.Contains(string(data), "meter-0002") {
+				t.Errorf("%s: got %d bytes, %v, want a report of samples/meters.csv", name, len(data), err)
+			}
+		}
 	}
 }
 

@@ -230,8 +230,8 @@ func TestClosedStreams(t *testing.T) {
 				t.Errorf("got exit code %d, want 0\n%s", code, c)
 			}
 			files, _ := filepath.Glob(s.path("reports", "*", "*"))
-			if len(files) != 3 {
-				t.Errorf("got reports %v, want three files", files)
+			if len(files) != 5 {
+				t.Errorf("got reports %v, want five files", files)
 			}
 			s.wantRest(t)
 		})

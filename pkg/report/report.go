@@ -112,11 +112,20 @@ func unfinished(o fleet.Outcome) bool {
 	return !slices.Contains([]fleet.Outcome{fleet.Done, fleet.Unchanged}, o)
 }
 
-// Files are the files of a run's folder by name, each with what writes it.
+// Files are the files of a run's folder by name, each with what writes it: what the
+// next command and other programs read.
 func (r *Run) Files() map[string]func(io.Writer) error {
 	return map[string]func(io.Writer) error{
 		"results.csv":  r.WriteResults,
 		"failed.csv":   r.WriteFailed,
 		"summary.json": r.WriteSummary,
+	}
+}
+
+// Pages are the other files of the folder: what is made of the run for people.
+func (r *Run) Pages() map[string]func(io.Writer) error {
+	return map[string]func(io.Writer) error{
+		"report.html": func(w io.Writer) error { return r.html(w, Options{}) },
+		"report.md":   func(w io.Writer) error { return r.listing(Options{}).markdown(w) },
 	}
 }
