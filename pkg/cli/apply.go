@@ -25,9 +25,9 @@ type applyOptions struct {
 	inputs
 	guards
 	choosing
+	looks
 	runOptions
-	yes  bool
-	full bool
+	yes bool
 }
 
 // bind binds what every command has that plans files and does the plan.
@@ -38,7 +38,7 @@ func (o *applyOptions) bind(cmd *cobra.Command) {
 	o.guards.bind(cmd)
 	o.choosing.bind(cmd)
 	o.runOptions.bind(cmd)
-	cmd.Flags().BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
+	o.looks.bind(cmd)
 }
 
 func newApply(env Env) *cobra.Command {
@@ -76,7 +76,7 @@ func runApply(ctx context.Context, env Env, command string, o applyOptions, args
 		return err
 	}
 	return o.holding(env, command, func(s *session) error {
-		return s.apply(ctx, env, o, &work{command: command, want: want, choice: choice, halt: halt, reports: o.reports, maxAge: o.maxAge}, saved)
+		return s.apply(ctx, env, o, &work{command: command, want: want, choice: choice, halt: halt, reports: o.reports, looks: o.summary(env), maxAge: o.maxAge}, saved)
 	})
 }
 
@@ -189,7 +189,7 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *
 	if w.choice != nil || w.plan.FromStock() { // nothing else is looked at, and no other card chosen, from here on
 		w.want, under.choice = w.plan.Fleet(), nil
 	}
-	if err := printed(report.PlanText(env.Stdout, w.plan, report.Options{Full: o.full, Now: time.Now()})); err != nil {
+	if err := printed(report.PlanText(env.Stdout, w.plan, o.looks.options(env))); err != nil {
 		return err
 	}
 	asked := time.Now()

@@ -122,7 +122,7 @@ func (m *machine) start() (context.Context, *process) {
 	}
 	p.session = &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, workers: m.world.workers, rate: m.world.rate,
 		clock: virtualClock, settling: apply.Settling{Window: apply.DefaultWindow, Rate: m.world.rate, Patience: time.Hour}, close: func() error { return nil }}
-	p.deliver = func(_ Env, _ string, run *report.Run) error {
+	p.deliver = func(_ Env, _ *work, run *report.Run) error {
 		var out bytes.Buffer
 		err := run.WriteResults(&out)
 		p.run, p.results = run, out.Bytes()
@@ -135,7 +135,7 @@ func (m *machine) start() (context.Context, *process) {
 // one that does not end.
 const longestRun = 48 * time.Hour
 
-var batteryEnv = Env{Stdout: io.Discard, Stderr: io.Discard}
+var batteryEnv = Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) (string, bool) { return "", false }}
 
 // command runs a command in a process, and lets happen to it meanwhile what is
 // planned. It reports the exit code, -1 after a crash.

@@ -26,6 +26,7 @@ type Env struct {
 	Stderr   io.Writer // talk
 	Getenv   func(string) (string, bool)
 	Terminal bool // a person sits at Stdin and Stderr
+	Screen   bool // Stdout is a terminal
 }
 
 // System is the environment of a real process. One that crashes leaves no memory
@@ -35,6 +36,7 @@ func System() Env {
 	return Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv,
 		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
+		Screen:   term.IsTerminal(int(os.Stdout.Fd())),
 	}
 }
 

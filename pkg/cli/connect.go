@@ -84,7 +84,7 @@ type session struct {
 	endpoints int                 // endpoints of the account, as the last listing had them
 	catalogue inventory.Catalogue // what was looked up
 	atOnce    bool                // the look-ups give everything at once
-	deliver   func(env Env, reports string, run *report.Run) error
+	deliver   func(env Env, w *work, run *report.Run) error
 }
 
 // open sets a connection up; it sends nothing.

@@ -47,7 +47,7 @@ type docReader struct {
 func newDocReader(t *testing.T) *docReader {
 	s := &docReader{T: t, dir: t.TempDir(), ids: map[string]string{}}
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "SFTCTL_") && !strings.HasPrefix(variable, "XDG_") {
+		if !strings.HasPrefix(variable, "SFTCTL_") && !strings.HasPrefix(variable, "XDG_") && !strings.HasPrefix(variable, "CLICOLOR") {
 			s.env = append(s.env, variable)
 		}
 	}

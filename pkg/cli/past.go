@@ -18,9 +18,8 @@ func (o *pastOptions) bind(cmd *cobra.Command) {
 	o.save = true
 	o.connection.bind(cmd)
 	o.bindSaved(cmd)
-	f := cmd.Flags()
-	f.BoolVar(&o.full, "full", false, "list everything, not just the first")
-	f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when live differs from what the plan is for")
+	o.looks.bind(cmd)
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when live differs from what the plan is for")
 }
 
 // oneRun asks for a run.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +15,11 @@ type planOptions struct {
 	inputs
 	guards
 	choosing
+	looks
 	out      string // where to save the plan, by its id in plans when empty
 	plans    string // the folder of plans
 	save     bool
 	detailed bool // exit 2 when live differs
-	full     bool
 }
 
 func (o *planOptions) bindShared(cmd *cobra.Command) {
@@ -28,7 +27,7 @@ func (o *planOptions) bindShared(cmd *cobra.Command) {
 	o.inputs.bind(cmd)
 	o.inputs.bindEmpty(cmd)
 	o.choosing.bind(cmd)
-	cmd.Flags().BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
+	o.looks.bind(cmd)
 }
 
 func newPlan(env Env) *cobra.Command {
@@ -110,7 +109,7 @@ func (o *planOptions) show(env Env, p *plan.Plan) error {
 		}
 		defer say(env.Stderr, "saved as %s", path)
 	}
-	if err := printed(report.PlanText(env.Stdout, p, report.Options{Full: o.full, Now: time.Now()})); err != nil {
+	if err := printed(report.PlanText(env.Stdout, p, o.looks.options(env))); err != nil {
 		return err
 	}
 	return planError(p, o.detailed)

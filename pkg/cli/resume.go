@@ -16,6 +16,7 @@ import (
 
 type resumeOptions struct {
 	connection
+	looks
 	runOptions
 }
 
@@ -30,6 +31,7 @@ func newResume(env Env) *cobra.Command {
 		},
 	}
 	o.connection.bind(cmd)
+	o.looks.bindColor(cmd)
 	o.runOptions.bind(cmd)
 	return cmd
 }
@@ -48,7 +50,7 @@ func runResume(ctx context.Context, env Env, o resumeOptions, args []string) err
 			hint(env, "no run of account %s is unfinished", fleet.Printable(s.account))
 			return err
 		}
-		return s.resume(ctx, env, run, work{halt: halt, reports: o.reports, maxAge: o.maxAge})
+		return s.resume(ctx, env, run, work{halt: halt, reports: o.reports, looks: o.summary(env), maxAge: o.maxAge})
 	})
 }
 

@@ -71,7 +71,8 @@ type work struct {
 	history *journal.History // of a run that goes on; nil for a new one
 	halt    apply.Halt
 	reports string
-	maxAge  time.Duration // how old what a task rests on may be when it is begun
+	looks   report.Options // of the summary
+	maxAge  time.Duration  // how old what a task rests on may be when it is begun
 }
 
 // begin journals a new run, which takes the place of older ones. Those are marked
@@ -107,7 +108,7 @@ func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run
 	// What was simulated is kept before anything is printed: a pipe may break. The
 	// run ends in the journal only when its report is there: until then it is
 	// resumed.
-	delivered := errors.Join(s.end(env), s.deliver(env, w.reports, run), s.store.Know(reached(run.Results)))
+	delivered := errors.Join(s.end(env), s.deliver(env, w, run), s.store.Know(reached(run.Results)))
 	kept := w.journal.End(end)
 	if closed := w.journal.Close(); closed != nil {
 		kept = fmt.Errorf("%w (sftctl resume %s goes on once the disk takes it)", closed, run.ID)
@@ -198,16 +199,16 @@ func (s *session) looker(env Env, w *work) apply.Look {
 // deliver writes the reports and prints the summary. Nobody reading it any more
 // is no failure of a run, nor is a page that could not be written: the exit code
 // says what came of the rows.
-func deliver(env Env, reports string, run *report.Run) error {
-	tidy(filepath.Join(reports, run.ID))
-	failed := writeReports(reports, run.ID, run.Files())
+func deliver(env Env, w *work, run *report.Run) error {
+	tidy(filepath.Join(w.reports, run.ID))
+	failed := writeReports(w.reports, run.ID, run.Files())
 	if failed == nil {
-		if err := writeReports(reports, run.ID, run.Pages()); err != nil {
+		if err := writeReports(w.reports, run.ID, run.Pages()); err != nil {
 			say(env.Stderr, "warning: %v", err)
 		}
-		say(env.Stderr, "reported in %s", filepath.Join(reports, run.ID))
+		say(env.Stderr, "reported in %s", filepath.Join(w.reports, run.ID))
 	}
-	return errors.Join(failed, printed(run.WriteText(env.Stdout)))
+	return errors.Join(failed, printed(run.Write(env.Stdout, "text", w.looks)))
 }
 
 // printed is the error of what was printed. That nobody reads it any more is none:

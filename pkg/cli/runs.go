@@ -133,7 +133,7 @@ func showRun(env Env, o showOptions, id string) error {
 		}
 		say(env.Stderr, "reported in %s", filepath.Join(o.reports, run.ID))
 	}
-	return printed(run.Write(env.Stdout, o.format, o.options()))
+	return printed(run.Write(env.Stdout, o.format, o.looks.options(env)))
 }
 
 // report is the run as it reported, or would report if it had ended now.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +17,8 @@ import (
 )
 
 type showOptions struct {
+	looks
 	format   string
-	full     bool
 	stateDir string
 	reports  string // where to write a run's reports again; empty writes none
 }
@@ -44,7 +43,7 @@ func newShow(env Env) *cobra.Command {
 
 func (o *showOptions) bindRun(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.format, "format", "text", fleet.Alternatives(report.Formats))
-	cmd.Flags().BoolVar(&o.full, "full", false, "list everything one by one, not just the first and what is alike")
+	o.looks.bind(cmd)
 	cmd.Flags().StringVar(&o.reports, "reports", "", "write the run's reports again into `DIR`")
 }
 
@@ -66,11 +65,8 @@ func runShow(env Env, o showOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	return printed(report.WritePlan(env.Stdout, p, o.format, o.options()))
+	return printed(report.WritePlan(env.Stdout, p, o.format, o.looks.options(env)))
 }
-
-// options are how it is shown at this moment.
-func (o *showOptions) options() report.Options { return report.Options{Full: o.full, Now: time.Now()} }
 
 func readPlan(path string) (*plan.Plan, error) {
 	f, err := os.Open(path)

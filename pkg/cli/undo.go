@@ -63,7 +63,7 @@ func (o *pastOptions) showBack(env Env, id string, p *plan.Plan, back *apply.Inv
 	} else {
 		say(env.Stderr, "run %s has nothing to undo, or nothing of it that can be taken back", id)
 	}
-	if err := printed(report.LeftText(env.Stdout, back.Left, o.full)); err != nil {
+	if err := printed(report.LeftText(env.Stdout, back.Left, o.looks.options(env))); err != nil {
 		return errors.Join(shown, err)
 	}
 	return shown

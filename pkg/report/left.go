@@ -13,13 +13,13 @@ const firstNames = 5
 
 // LeftText writes for a person what of a run is not undone, by what the run did
 // and why that stays: how often, and which endpoints, the first of them or all.
-func LeftText(w io.Writer, left []apply.Left, full bool) error {
-	out := newPrinter(w)
+func LeftText(w io.Writer, left []apply.Left, opts Options) error {
+	out := newPrinter(w, opts)
 	if len(left) > 0 {
-		out.line("not undone:")
+		out.in(bold, func() { out.line("not undone:") })
 	}
 	for _, group := range groups(left) {
-		out.left(group, full)
+		out.left(group)
 	}
 	return out.end()
 }
@@ -40,7 +40,7 @@ func groups(left []apply.Left) (all [][]apply.Left) {
 	return all
 }
 
-func (p *printer) left(group []apply.Left, full bool) {
+func (p *printer) left(group []apply.Left) {
 	why := group[0].Why
 	for _, l := range group {
 		if l.Why != why {
@@ -50,7 +50,7 @@ func (p *printer) left(group []apply.Left, full bool) {
 	p.para("  %s %s: %s", fleet.Number(len(group)), group[0].Action, fleet.Printable(why))
 	var names []string
 	for i, l := range group {
-		if i == firstNames && !full {
+		if i == firstNames && !p.opts.Full {
 			names = append(names, fmt.Sprintf("and %s more (--full lists all)", fleet.Number(len(group)-i)))
 			break
 		}

@@ -48,7 +48,7 @@ func TestLeftText(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := LeftText(&got, tt.left, tt.full); err != nil || got.String() != tt.want {
+			if err := LeftText(&got, tt.left, Options{Full: tt.full}); err != nil || got.String() != tt.want {
 				t.Errorf("got %v\n%s\nwant\n%s", err, got.String(), tt.want)
 			}
 		})

@@ -32,7 +32,7 @@ func (s *sheet) markdown(w io.Writer) error {
 // marks writes Markdown as it is: its lines are not folded.
 type marks struct{ printer }
 
-func newMarkdown(w io.Writer) *marks { return &marks{*newPrinter(w)} }
+func newMarkdown(w io.Writer) *marks { return &marks{*newPrinter(w, Options{})} }
 
 func (m *marks) put(format string, args ...any) {
 	if m.err == nil {

@@ -26,9 +26,9 @@ func (r *Run) next() []advice {
 	var all []advice
 	switch n := len(again.Fleet.Specs); {
 	case again.Unknown > 0 || apply.Unfinished(r.Results) || r.Doubt != nil && r.Mutations() > 0:
-		all = append(all, r.command("resume", "finds out what is in doubt, then does what was not begun"))
+		all = append(all, r.command("resume", "settles what is in doubt, then does the rest"))
 	case n > 0:
-		all = append(all, r.command("retry", "plans "+fleet.Count(n, "row")+" anew: failed, stale or not attempted"))
+		all = append(all, r.command("retry", "plans "+fleet.Count(n, "row")+" anew"))
 	}
 	if again.Refused > 0 {
 		all = append(all, advice{Text: "correct the files where rows are refused (" + fleet.Number(again.Refused) + "), and plan them again"})

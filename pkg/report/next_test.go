@@ -25,8 +25,8 @@ func ended(outcomes ...fleet.Outcome) *Run {
 
 func TestNext(t *testing.T) {
 	refused := "correct the files where rows are refused (1), and plan them again"
-	retry := "sftctl retry RUN  # plans 2 rows anew: failed, stale or not attempted"
-	resume := "sftctl resume RUN  # finds out what is in doubt, then does what was not begun"
+	retry := "sftctl retry RUN  # plans 2 rows anew"
+	resume := "sftctl resume RUN  # settles what is in doubt, then does the rest"
 	orphan := ended(fleet.Failed)
 	orphan.Plan.Tasks[0] = plan.Task{Before: &fleet.Endpoint{ID: "1"}}
 	doubtful, simulated, over := ended(fleet.Done), ended(fleet.Failed, fleet.Stale), ended(fleet.Failed)
@@ -39,7 +39,7 @@ func TestNext(t *testing.T) {
 		"failed":         {ended(fleet.Failed, fleet.Stale, fleet.Refused), []string{retry, refused}},
 		"unknown":        {ended(fleet.Failed, fleet.Unknown), []string{resume}},
 		"not verified":   {doubtful, []string{resume}},
-		"simulated":      {simulated, []string{"sftctl retry RUN --simulate  # plans 2 rows anew: failed, stale or not attempted"}},
+		"simulated":      {simulated, []string{"sftctl retry RUN --simulate  # plans 2 rows anew"}},
 		"an orphan":      {orphan, []string{"plan the files again for what is left of the orphans (1)"}},
 		"still going on": {over, nil},
 	} {

@@ -31,8 +31,10 @@ type Run struct {
 
 // Options say how something is shown.
 type Options struct {
-	Full bool      // every endpoint and every step, not just the first and what is alike
-	Now  time.Time // when somebody looks: a plan says when it can be done at the earliest
+	Full   bool      // every endpoint and every step, not just the first and what is alike
+	Now    time.Time // when somebody looks: a plan says when it can be done at the earliest
+	Color  bool      // text is coloured, for a terminal that shows it
+	Folded bool      // the rows of a run are folded like other text; else each is one line, which grep finds
 }
 
 // Formats are the forms in which plans and runs are shown.
@@ -57,7 +59,7 @@ func WritePlan(w io.Writer, p *plan.Plan, format string, opts Options) error {
 func (r *Run) Write(w io.Writer, format string, opts Options) error {
 	switch format {
 	case "text":
-		return r.text(w, opts.limit(firstRows))
+		return r.text(w, opts)
 	case "json":
 		return r.json(w)
 	case "markdown":

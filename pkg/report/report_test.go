@@ -94,13 +94,13 @@ func TestGoldens(t *testing.T) {
 	for name, write := range run.Files() {
 		golden(t, name, write)
 	}
-	golden(t, "run.txt", run.WriteText)
+	golden(t, "run.txt", func(w io.Writer) error { return run.Write(w, "text", Options{}) })
 	golden(t, "plan.txt", func(w io.Writer) error { return PlanText(w, run.Plan, Options{Now: noon}) })
 	yaml := aRun()
 	yaml.Plan.Columns = nil
 	golden(t, "results-canonical.csv", yaml.WriteResults)
 	yaml.Doubt, yaml.Cut = errors.New("the listing failed"), errors.New("interrupted")
-	golden(t, "run-doubtful.txt", yaml.WriteText)
+	golden(t, "run-doubtful.txt", func(w io.Writer) error { return yaml.Write(w, "text", Options{}) })
 }
 
 // Every row and every orphan is in the results exactly once, whatever happened,
@@ -142,7 +142,7 @@ func TestProtectedRowsAreNotFedBack(t *testing.T) {
 func TestTextIsEscaped(t *testing.T) {
 	var out bytes.Buffer
 	run := aRun()
-	if err := errors.Join(run.WriteText(&out), PlanText(&out, run.Plan, Options{Full: true})); err != nil {
+	if err := errors.Join(run.Write(&out, "text", Options{}), PlanText(&out, run.Plan, Options{Full: true})); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range out.String() {
@@ -154,7 +154,7 @@ func TestTextIsEscaped(t *testing.T) {
 
 func TestAFullPipeIsAnError(t *testing.T) {
 	run := aRun()
-	for name, write := range map[string]func(io.Writer) error{"results": run.WriteResults, "failed": run.WriteFailed, "summary": run.WriteSummary, "text": run.WriteText,
+	for name, write := range map[string]func(io.Writer) error{"results": run.WriteResults, "failed": run.WriteFailed, "summary": run.WriteSummary, "text": func(w io.Writer) error { return run.Write(w, "text", Options{}) },
 		"plan": func(w io.Writer) error { return PlanText(w, run.Plan, Options{Full: true}) }} {
 		if err := write(full{}); err == nil {
 			t.Errorf("%s: got no error", name)

@@ -49,28 +49,44 @@ func (r *Run) Reasons() []Reason {
 
 const firstRows = 10
 
-// WriteText writes the summary of a run for a person, with the first of the rows
-// that are not done: a line for each, so that grep finds them.
-func (r *Run) WriteText(w io.Writer) error { return r.text(w, firstRows) }
-
-func (r *Run) text(w io.Writer, limit int) error {
-	out := newPrinter(w)
-	out.line("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated))
+// text writes the summary of a run for a person, with the first of the rows that
+// are not done.
+func (r *Run) text(w io.Writer, opts Options) error {
+	out := newPrinter(w, opts)
+	out.in(bold, func() { out.row("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated)) })
 	for _, f := range r.facts() {
-		out.line("  %s", f)
+		out.in(f.ink, func() { out.row("  %s", f.text) })
 	}
-	shown := 0
+	shown, limit := 0, opts.limit(firstRows)
 	for i := range r.Results {
 		res := &r.Results[i]
 		if !unfinished(res.Outcome) || shown == limit || res.Err == nil {
 			continue
 		}
 		shown++
-		out.line("  %s %s", res.Outcome, strings.TrimLeft(place(res.Task)+" "+told(res), " "))
+		out.in(inkFor(res.Outcome), func() { out.row("  %s %s", res.Outcome, strings.TrimLeft(place(res.Task)+" "+told(res), " ")) })
 	}
 	out.reasons(r.Reasons(), shown)
 	out.next(r.next())
 	return out.end()
+}
+
+// row prints a line that grep may look for, or that a terminal shows.
+func (p *printer) row(format string, args ...any) {
+	if p.opts.Folded {
+		p.para(format, args...)
+		return
+	}
+	p.line(format, args...)
+}
+
+// inkFor is the ink of a row that is not done: red where the platform may or may
+// not have done it, or would not.
+func inkFor(o fleet.Outcome) ink {
+	if o == fleet.Failed || o == fleet.Unknown {
+		return red
+	}
+	return yellow
 }
 
 // told is what is said of a row that is not done.
@@ -78,16 +94,22 @@ func told(res *apply.Result) string {
 	return name{Text: fleet.Printable(res.Task.Label()), Odd: fleet.Odd(res.Task.Label()) != ""}.String() + ": " + fleet.Printable(oneLine(reason(res)))
 }
 
+// remark is a line about a whole run.
+type remark struct {
+	ink  ink
+	text string
+}
+
 // facts are what a run came to, besides its rows.
-func (r *Run) facts() []string {
-	facts := []string{fmt.Sprintf("%s (%s planned), %s, %s", fleet.Count(r.Mutations(), "mutating call"), fleet.Number(r.Plan.Counts.Calls), r.readsText(), took(r.Ended.Sub(r.Started)))}
+func (r *Run) facts() []remark {
+	facts := []remark{{plain, fmt.Sprintf("%s (%s planned), %s, %s", fleet.Count(r.Mutations(), "mutating call"), fleet.Number(r.Plan.Counts.Calls), r.readsText(), took(r.Ended.Sub(r.Started)))}}
 	if r.Cut != nil {
-		facts = append(facts, "cut short: "+fleet.Printable(r.Cut.Error()))
+		facts = append(facts, remark{red, "cut short: " + fleet.Printable(oneLine(r.Cut.Error()))})
 	}
 	if r.Doubt != nil {
-		return append(facts, "not verified: "+fleet.Printable(r.Doubt.Error()))
+		return append(facts, remark{red, "not verified: " + fleet.Printable(oneLine(r.Doubt.Error()))})
 	}
-	return append(facts, fleet.Count(r.verified(), "row")+" verified by a listing after the run")
+	return append(facts, remark{plain, fleet.Count(r.verified(), "row") + " verified by a listing after the run"})
 }
 
 func (r *Run) readsText() string {
@@ -111,14 +133,16 @@ func (p *printer) reasons(reasons []Reason, shown int) {
 	}
 	p.line("  … and %s more, --full lists all; by reason:", fleet.Number(rows-shown))
 	for _, reason := range reasons[:min(len(reasons), firstRows)] {
-		p.line("  %9s %s: %s", fleet.Number(reason.Rows), reason.Outcome, fleet.Printable(oneLine(reason.Text)))
+		p.in(inkFor(reason.Outcome), func() {
+			p.row("  %9s %s: %s", fleet.Number(reason.Rows), reason.Outcome, fleet.Printable(oneLine(reason.Text)))
+		})
 	}
 }
 
 // next prints what is to be done, a line each.
 func (p *printer) next(all []advice) {
 	for _, a := range all {
-		p.line("  next: %s", a)
+		p.in(bold, func() { p.line("  next: %s", a) })
 	}
 }
 

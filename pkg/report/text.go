@@ -13,11 +13,38 @@ import (
 
 // printer writes lines until one fails.
 type printer struct {
-	w   *bufio.Writer
-	err error
+	w    *bufio.Writer
+	opts Options
+	ink  ink // of the lines that come
+	err  error
 }
 
-func newPrinter(w io.Writer) *printer { return &printer{w: bufio.NewWriterSize(w, 1<<16)} }
+func newPrinter(w io.Writer, opts Options) *printer {
+	return &printer{w: bufio.NewWriterSize(w, 1<<16), opts: opts}
+}
+
+// ink is how a terminal shows a line, by the number that it has for it.
+type ink string
+
+const (
+	plain  ink = ""
+	bold   ink = "1"
+	red    ink = "31"
+	green  ink = "32"
+	yellow ink = "33"
+)
+
+// inkOf is the ink for what a sign stands before.
+func inkOf(sign string) ink {
+	return map[string]ink{"+": green, "-": red, "!": red, "~": yellow}[sign]
+}
+
+// in lets what is printed meanwhile be in an ink.
+func (p *printer) in(i ink, print func()) {
+	p.ink = i
+	print()
+	p.ink = plain
+}
 
 // end writes what is left and returns the first error.
 func (p *printer) end() error {
@@ -59,7 +86,11 @@ func (p *printer) hang(beginning, text string, in int) {
 }
 
 func (p *printer) put(beginning, text string) {
-	for _, s := range [...]string{beginning, text, "\n"} {
+	end := "\n"
+	if p.opts.Color && p.ink != plain && beginning+text != "" {
+		beginning, end = "\x1b["+string(p.ink)+"m"+beginning, "\x1b[0m\n"
+	}
+	for _, s := range [...]string{beginning, text, end} {
 		if p.err == nil {
 			_, p.err = p.w.WriteString(s)
 		}
@@ -68,13 +99,13 @@ func (p *printer) put(beginning, text string) {
 
 // PlanText writes a plan for a person.
 func PlanText(w io.Writer, p *plan.Plan, opts Options) error {
-	out := newPrinter(w)
+	out := newPrinter(w, opts)
 	out.sheet(planSheet(p, opts))
 	return out.end()
 }
 
 func (p *printer) sheet(s *sheet) {
-	p.para("%s", s.Title())
+	p.in(bold, func() { p.para("%s", s.Title()) })
 	p.fact(fact{Name: "endpoints", Text: listed(s.Counts)})
 	for _, f := range s.Facts {
 		p.fact(f)
@@ -85,7 +116,7 @@ func (p *printer) sheet(s *sheet) {
 	p.odd(s)
 	p.gap(len(s.Alerts))
 	for _, alert := range s.Alerts {
-		p.para("%s", alert)
+		p.in(red, func() { p.para("%s", alert) })
 	}
 }
 
@@ -109,7 +140,7 @@ func (p *printer) gap(follow int) {
 
 func (p *printer) section(s *section) {
 	p.gap(1)
-	p.para("%s", s.Title)
+	p.in(bold, func() { p.para("%s", s.Title) })
 	wide := 0
 	for i := range s.Groups {
 		wide = max(wide, columns(s.Groups[i].Count))
@@ -127,7 +158,7 @@ func (p *printer) section(s *section) {
 
 // group prints what happens to a number of endpoints, their count aligned.
 func (p *printer) group(e *entry, wide int) {
-	p.hang(fmt.Sprintf("  %s %*s: ", e.Sign, wide, e.Count), e.Text, 0)
+	p.in(inkOf(e.Sign), func() { p.hang(fmt.Sprintf("  %s %*s: ", e.Sign, wide, e.Count), e.Text, 0) })
 	names := make([]string, len(e.Names))
 	for i, n := range e.Names {
 		names[i] = n.String()
@@ -145,7 +176,7 @@ func (p *printer) group(e *entry, wide int) {
 func (p *printer) single(e *entry) {
 	p.para("  %s", strings.TrimLeft(fmt.Sprintf("%s %s (%s)", e.Place, e.Name, e.ID), " "))
 	for _, l := range e.Lines {
-		p.hang(fmt.Sprintf("    %s %-8s  ", l.Sign, l.Word), l.Text, 0)
+		p.in(inkOf(l.Sign), func() { p.hang(fmt.Sprintf("    %s %-8s  ", l.Sign, l.Word), l.Text, 0) })
 	}
 }
 
