@@ -23,7 +23,8 @@ var forbidden = []struct{ text, why string }{
 
 // excepted are the places where it may.
 var excepted = map[string]bool{
-	"cli/cli.go os.Stdout": true, "cli/cli.go os.Stderr": true,
+	`cli/password.go "os/exec"`: true, // the command that prints a password, by its arguments
+	"cli/cli.go os.Stdout":      true, "cli/cli.go os.Stderr": true,
 }
 
 func TestWhatIsForbiddenStandsNowhere(t *testing.T) {
