@@ -1,23 +1,16 @@
 package cli
 
 import (
-	"crypto/pbkdf2"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/google/renameio/v2"
 
 	"sftctl/pkg/fleet"
-	"sftctl/pkg/platform"
 )
 
 // stateDir is where the program keeps what must outlive a run; only its owner
@@ -111,98 +104,4 @@ func replaceable(path string, may func(path string) error) error {
 		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--out %s: it is no regular file, and is not replaced", path))
 	}
 	return fleet.Kind(fleet.ErrUsage, may(path))
-}
-
-// refusals keeps, per host and user, salted hashes of the passwords that the
-// platform refused last, so that no later run tries one of them again.
-type refusals struct {
-	path  string
-	again bool // the user asks for another try
-}
-
-type refusal struct {
-	Host, Username string
-	Salt, Hash     []byte
-}
-
-// about says whether a record is of this login.
-func (old refusal) about(host, username string, password platform.Secret) bool {
-	if old.Host != host || old.Username != username {
-		return false
-	}
-	hash, err := hashOf(password, old.Salt)
-	return err == nil && subtle.ConstantTimeCompare(hash, old.Hash) == 1
-}
-
-const (
-	hashRounds   = 100_000
-	mostRefusals = 20
-)
-
-func hashOf(password platform.Secret, salt []byte) (hash []byte, err error) {
-	password.Reveal(func(text string) { hash, err = pbkdf2.Key(sha256.New, text, salt, hashRounds, sha256.Size) })
-	return hash, err
-}
-
-func (r refusals) load() ([]refusal, error) {
-	data, err := os.ReadFile(r.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var all []refusal
-	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, fmt.Errorf("%s: %w; remove it to forget refused logins", r.path, err)
-	}
-	return all, nil
-}
-
-// Refused says whether this login was refused before. A record that cannot be
-// read refuses nothing; Remember will say what is wrong with it.
-func (r refusals) Refused(host, username string, password platform.Secret) bool {
-	if r.again {
-		return false
-	}
-	all, _ := r.load()
-	return slices.ContainsFunc(all, func(old refusal) bool { return old.about(host, username, password) })
-}
-
-// Accept forgets that a login was refused, once the platform took it.
-func (r refusals) Accept(host, username string, password platform.Secret) error {
-	if !r.again {
-		return nil // a refused login would not have come this far
-	}
-	all, err := r.load()
-	if err != nil {
-		return err
-	}
-	kept := slices.DeleteFunc(slices.Clone(all), func(old refusal) bool { return old.about(host, username, password) })
-	if len(kept) == len(all) {
-		return nil
-	}
-	return r.save(kept)
-}
-
-func (r refusals) save(all []refusal) error {
-	return writeFile(r.path, func(w io.Writer) error { return json.NewEncoder(w).Encode(all) })
-}
-
-// Remember notes a refused login, and forgets the oldest when there are many.
-func (r refusals) Remember(host, username string, password platform.Secret) error {
-	all, err := r.load()
-	if err != nil {
-		return err
-	}
-	salt := make([]byte, 16)
-	if _, err := rand.Read(salt); err != nil {
-		return err
-	}
-	hash, err := hashOf(password, salt)
-	if err != nil {
-		return err
-	}
-	all = append([]refusal{{host, username, salt, hash}}, all...)
-	return r.save(all[:min(len(all), mostRefusals)])
 }
