@@ -25,17 +25,18 @@ func (c *Client) feedback(ctx context.Context, op wire.Op, a attempt, err error)
 	}
 	if useful(err) && columnOf[op] != logins {
 		c.breaker.passed()
+		c.tokens.there.Store(true)
 	}
 }
 
-// token waits for a token other than the stale one. Once there was a token, a
-// platform that cannot be reached for the next is an outage like any other: it
-// is waited for as long as one may last.
+// token waits for a token other than the stale one. Once the platform was there, one
+// that cannot be reached for the next token is an outage like any other: it is
+// waited for as long as one may last.
 func (c *Client) token(ctx context.Context, stale string) error {
 	began := time.Now()
 	for try := 1; ; try++ {
 		err := c.tokens.ready(ctx, stale)
-		if ctx.Err() != nil || c.opts.Once || !c.tokens.had() || !errors.Is(err, fleet.ErrUnreachable) {
+		if ctx.Err() != nil || c.opts.Once || !c.tokens.there.Load() || !errors.Is(err, fleet.ErrUnreachable) {
 			return err
 		}
 		if max(time.Since(began), c.breaker.outage()) >= c.opts.MaxOutage {

@@ -29,6 +29,7 @@ type Options struct {
 	Grace         time.Duration  // how long a mutation in flight may go on after the context ended
 	MaxOutage     time.Duration  // no useful answer, or nothing but throttles, for longer than this: give up
 	Refusals      Refusals       // remembers refused logins between runs; nil remembers nothing
+	Cache         Cache          // keeps the access token between runs; nil keeps nothing
 	Roots         *x509.CertPool // who may vouch for the platform, as Roots makes them; nil: whom the system trusts
 	// Proxy says through which proxy a request goes; nil means as the environment
 	// has it (HTTPS_PROXY, NO_PROXY).
@@ -46,6 +47,21 @@ type Refusals interface {
 	Refused(host, username string, password Secret) bool
 	Remember(host, username string, password Secret) error
 	Accept(host, username string, password Secret) error // the platform took it after all
+}
+
+// Token is an access token with its times.
+type Token struct {
+	Text          Secret
+	Granted, Ends time.Time
+}
+
+// Cache keeps the access token from one run to the next. It never gets the refresh
+// token, which lives longer. What goes wrong with it is its own to tell: no run
+// fails for it, and one without a token logs in.
+type Cache interface {
+	Take() (token Token, ok bool) // for the same login as this one's only
+	Keep(token Token)
+	Drop(text Secret) // the platform refused it
 }
 
 // Defaults for Options that are zero.

@@ -26,7 +26,7 @@ const masked = "***"
 func (s Secret) Empty() bool { return s.text() == "" }
 
 // Reveal hands the text to a function that turns it into something that may be
-// kept, such as a salted hash.
+// kept, such as a salted hash, or keeps it where nobody else can read it.
 func (s Secret) Reveal(use func(text string)) { use(s.text()) }
 
 func (s Secret) text() string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -22,6 +23,9 @@ const assumedLife = 9 * time.Minute
 // shortestLife keeps a token that claims to end at once from being renewed
 // without end.
 const shortestLife = 10 * time.Second
+
+// longestLife is the longest that a token is believed to live.
+const longestLife = 24 * time.Hour
 
 // renewAgain is when a renewal that got no answer is tried again.
 const renewAgain = 15 * time.Second
@@ -38,8 +42,9 @@ type tokens struct {
 	have   pair
 	// refused is a refused login, which is final.
 	refused error
-	lost    int       // logins in a row whose answer was lost
-	rests   time.Time // no login before, when several were lost
+	lost    int         // logins in a row whose answer was lost
+	rests   time.Time   // no login before, when several were lost
+	there   atomic.Bool // the platform gave this client a token, or did its work for one
 }
 
 // pair is an access token with the means to renew it.
@@ -48,6 +53,10 @@ type pair struct {
 	granted         time.Time
 	renewAt         time.Time // at 80 % of the token's life, on the monotonic clock
 	endsAt          time.Time
+}
+
+func newPair(access, refresh Secret, granted time.Time, life time.Duration) pair {
+	return pair{access: access, refresh: refresh, granted: granted, renewAt: granted.Add(life * 8 / 10), endsAt: granted.Add(life)}
 }
 
 // serves says whether the token can be used now.
@@ -75,7 +84,7 @@ func (t *tokens) latest() string {
 	return have.access.text()
 }
 
-// had says whether the platform ever gave a token.
+// had says whether there ever was a token.
 func (t *tokens) had() bool { return t.latest() != "" }
 
 // ready returns when there is a token other than the stale one. Whoever finds
@@ -131,9 +140,16 @@ func (t *tokens) look() (pair, error) {
 
 // renew asks for a new pair with the refresh token, and logs in when there is
 // none or it does not serve. When the platform does not answer, a token that
-// lives still serves, and is renewed a little later.
+// lives still serves, and is renewed a little later. The first token may be that
+// of an earlier run.
 func (t *tokens) renew(ctx context.Context, stale string) error {
+	if stale != "" {
+		t.drop(stale)
+	}
 	have, _ := t.look()
+	if have.access.Empty() && t.take() {
+		return nil
+	}
 	if have.refresh.Empty() {
 		return t.login(ctx)
 	}
@@ -282,10 +298,42 @@ func (c *Client) mask(text, token string) string {
 }
 
 func (t *tokens) keep(got wire.Tokens) {
-	life, now := lifeOf(got.Access), time.Now()
+	have := newPair(NewSecret(got.Access), NewSecret(got.Refresh), time.Now(), lifeOf(got.Access))
+	t.set(have)
+	t.there.Store(true)
+	if cache := t.client.opts.Cache; cache != nil {
+		cache.Keep(Token{have.access, have.granted, have.endsAt})
+	}
+}
+
+func (t *tokens) set(have pair) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.have = pair{access: NewSecret(got.Access), refresh: NewSecret(got.Refresh), granted: now, renewAt: now.Add(life * 8 / 10), endsAt: now.Add(life)}
+	t.have = have
+}
+
+// take goes on with the token of an earlier run, unless its time to be renewed has
+// come. Its times are those of the wall clock; from here on the monotonic one counts.
+func (t *tokens) take() bool {
+	cache := t.client.opts.Cache
+	if cache == nil {
+		return false
+	}
+	kept, ok := cache.Take()
+	now := time.Now()
+	age, life := now.Round(0).Sub(kept.Granted), kept.Ends.Sub(kept.Granted)
+	if !ok || kept.Text.Empty() || age < 0 || life > longestLife || age >= life*8/10 {
+		return false
+	}
+	t.set(newPair(kept.Text, Secret{}, now.Add(-age), life))
+	return true
+}
+
+// drop takes a token that was refused out of the cache.
+func (t *tokens) drop(stale string) {
+	if cache := t.client.opts.Cache; cache != nil {
+		cache.Drop(NewSecret(stale))
+	}
 }
 
 // lifeOf is how long a token is taken to live.
@@ -314,7 +362,7 @@ func claimedLife(token string) (life time.Duration, told bool) {
 		begin = float64(time.Now().Unix())
 	}
 	seconds := claims.Exp - begin
-	if seconds <= 0 || seconds > 24*3600 {
+	if seconds <= 0 || seconds > longestLife.Seconds() {
 		return 0, false
 	}
 	return time.Duration(seconds * float64(time.Second)), true
