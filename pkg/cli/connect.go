@@ -32,6 +32,7 @@ type connection struct {
 	targetAccount, account        string
 	dialect, stock, stateDir      string
 	simulate, loginAgain          bool
+	tokenCache                    bool
 	listing, parallelism          string
 	rate                          float64
 	callTimeout, grace, maxOutage time.Duration
@@ -52,6 +53,7 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.StringVar(&c.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
 	f.BoolVar(&c.debug, "debug", false, "say on standard error how each request went: never what is in it")
 	f.BoolVar(&c.loginAgain, "login-again", false, "try a password again that the platform refused")
+	f.BoolVar(&c.tokenCache, "token-cache", false, "keep the access token for the commands of the next minutes, in a file in the state directory that only you can read; sftctl logout removes it")
 	f.StringVar(&c.listing, "listing", "paged", "how the platform lists: paged, unpaged (it gives everything at once), or unpaged-lookups (it does so with plans, service profiles, APN groups and SIM products)")
 	f.Float64Var(&c.rate, "rate", 1.8, "calls per second; the platform allows about 2 (0: no limit)")
 	f.StringVar(&c.parallelism, "parallelism", "auto", "tasks at a time; auto follows from rate and call timeout")
@@ -99,9 +101,10 @@ func (c *connection) open(env Env) (*session, error) {
 	}
 	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, unpaged: c.listing == "unpaged", atOnce: c.listing == "unpaged-lookups",
 		close: func() error { return nil }, clock: journal.SystemClock, settling: c.settlingOf(), deliver: deliver}
+	refused := refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}
 	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect,
 		Parallel: workers, CallTimeout: c.callTimeout, Grace: c.grace, MaxOutage: c.maxOutage,
-		Refusals: refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}, Watch: c.watcher(env)}
+		Refusals: refused, Watch: c.watcher(env)}
 	if c.simulate {
 		err = c.embed(dir, s, &opts)
 	} else if opts.Password, err = c.password(env, c.username); err == nil {
@@ -114,7 +117,7 @@ func (c *connection) open(env Env) (*session, error) {
 	if err := s.place(dir); err != nil {
 		return nil, err
 	}
-	opts.Purse = s.purse
+	opts.Purse, opts.Cache = s.purse, c.cache(env, s.dir, opts, refused)
 	if s.client, err = platform.New(opts); err != nil {
 		return nil, err
 	}

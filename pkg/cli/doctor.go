@@ -84,6 +84,7 @@ var checks = []struct {
 	{"space", []string{"state"}, (*examination).space},
 	{"lock", []string{"url", "credentials", "state"}, (*examination).lock},
 	{"slots", []string{"url", "credentials", "state"}, (*examination).slots},
+	{"token-cache", []string{"url", "credentials", "state"}, (*examination).tokenCache},
 	{"runs", []string{"url", "credentials", "state"}, (*examination).runs},
 	{"proxy", []string{"url"}, (*examination).findProxy},
 	{"dns", []string{"proxy"}, (*examination).dns},

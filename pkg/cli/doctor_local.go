@@ -34,8 +34,8 @@ func (e *examination) stateDir(context.Context) finding {
 	if kind := journal.Network(e.state); kind != "" {
 		return fails(fleet.ErrIO, "choose a local one with --state-dir", "%s is on a network file system (%s), where locks between machines do not hold", e.state, kind)
 	}
-	if by, known := info.Sys().(*syscall.Stat_t); known && int(by.Uid) != os.Geteuid() {
-		return fails(fleet.ErrIO, "run as its owner, or choose your own with --state-dir", "%s belongs to user %d, and this is user %d", e.state, by.Uid, os.Geteuid())
+	if uid, known := ownerOf(info); known && uid != os.Geteuid() {
+		return fails(fleet.ErrIO, "run as its owner, or choose your own with --state-dir", "%s belongs to user %d, and this is user %d", e.state, uid, os.Geteuid())
 	}
 	if err := writable(e.state); err != nil {
 		return fails(fleet.ErrIO, "make it writable, or choose another one with --state-dir", "%v", err)
@@ -152,6 +152,23 @@ func (e *examination) share(path string) {
 	if slots, err := pace.OpenSlots(path); err == nil {
 		e.opts.Purse = pace.NewShared(e.o.rate, slots)
 	}
+}
+
+// tokenCache looks at the token that is kept, and does not use it: the login is to be
+// tried.
+func (e *examination) tokenCache(context.Context) finding {
+	if !e.o.tokenCache || e.simulated {
+		return passes("off: every command logs in")
+	}
+	kept, err := newTokenCache(e.env, e.dir, e.base, e.opts, e.memory()).read()
+	left := time.Until(kept.Ends).Round(time.Second)
+	switch {
+	case err != nil:
+		return warns("the next command logs in and puts another in its place", "%s: %v", filepath.Join(e.dir, tokenFile), err)
+	case left <= 0:
+		return passes("there is no token yet; the next command logs in and keeps one")
+	}
+	return passes("the token in it lives another %s", left)
 }
 
 // runs looks for what earlier runs of the account left.

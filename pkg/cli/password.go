@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
@@ -221,11 +222,20 @@ func ownersAlone(path string) error {
 	if err != nil {
 		return err
 	}
-	if by, ok := info.Sys().(*syscall.Stat_t); ok && int(by.Uid) != os.Geteuid() && by.Uid != 0 {
+	if uid, known := ownerOf(info); known && uid != os.Geteuid() && uid != 0 {
 		return errors.New("password-command: the file belongs to another user, who could have anything run; want your own")
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("password-command: others may write the file (mode is %04o), and could have anything run: run chmod go-w on it", info.Mode().Perm())
 	}
 	return nil
+}
+
+// ownerOf is the user that a file belongs to, where the system tells.
+func ownerOf(info fs.FileInfo) (uid int, known bool) {
+	by, known := info.Sys().(*syscall.Stat_t)
+	if !known {
+		return 0, false
+	}
+	return int(by.Uid), true
 }

@@ -18,7 +18,7 @@ import (
 func stateDir(env Env, flag string) (string, error) {
 	dir := statePath(env, flag)
 	if dir == "" {
-		return "", fleet.Kind(fleet.ErrUsage, errors.New("no place for the state: HOME is not set; set it, or name a --state-dir"))
+		return "", noState()
 	}
 	if err := makeDir(dir); err != nil {
 		return "", err
@@ -28,6 +28,10 @@ func stateDir(env Env, flag string) (string, error) {
 		err = fmt.Errorf("state directory %s: mode is %04o, and everybody can write into it: run chmod o-w on it", dir, info.Mode().Perm())
 	}
 	return dir, fleet.Kind(fleet.ErrIO, err)
+}
+
+func noState() error {
+	return fleet.Kind(fleet.ErrUsage, errors.New("no place for the state: HOME is not set; set it, or name a --state-dir"))
 }
 
 // statePath is empty when nobody says where the state may be.
