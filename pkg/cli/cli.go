@@ -115,8 +115,11 @@ func Main(ctx context.Context, env Env) (code int) {
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	complain(env.Stderr, err)
+	if advice := adviseOn(cmd, err); advice != "" {
+		say(env.Stderr, "hint: %s", fleet.Printable(advice))
+	}
 	return exitCode(ctx, err)
 }
 

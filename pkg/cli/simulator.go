@@ -19,7 +19,7 @@ type simulatorOptions struct {
 	listen, stock, state, log string
 	latency, tokenLife        time.Duration
 	rateLimit                 float64
-	faults                    []string
+	faults, resellerOf        []string
 }
 
 func newSimulator(env Env) *cobra.Command {
@@ -38,6 +38,7 @@ func newSimulator(env Env) *cobra.Command {
 	f.DurationVar(&o.latency, "latency", 0, "how long every call takes")
 	f.DurationVar(&o.tokenLife, "token-life", 10*time.Minute, "how long a token is valid")
 	f.Float64Var(&o.rateLimit, "rate-limit", 0, "calls per second that are let through (0: all)")
+	f.StringArrayVar(&o.resellerOf, "reseller-of", nil, "`ID` of an account that a login may act as: the login is then a reseller's, and endpoint calls want a target account; may be given several times")
 	f.StringArrayVar(&o.faults, "fault", nil, "`FAULT` such as create:meter-1=drop-after,times:1; may be given several times")
 	return cmd
 }
@@ -46,6 +47,9 @@ func (o simulatorOptions) options() ([]simulator.Option, error) {
 	opts := []simulator.Option{simulator.WithLatency(o.latency), simulator.WithTokenLife(o.tokenLife)}
 	if o.rateLimit > 0 {
 		opts = append(opts, simulator.WithRateLimit(o.rateLimit, simulator.ThrottleStatus))
+	}
+	if len(o.resellerOf) > 0 {
+		opts = append(opts, simulator.WithAccount(simulator.Reseller), simulator.WithTargetAccounts(o.resellerOf...))
 	}
 	if o.log == "" {
 		opts = append(opts, simulator.WithLogLimit(1000))
