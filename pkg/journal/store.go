@@ -300,7 +300,8 @@ func (s *Store) lost(there []*History) error {
 	return err
 }
 
-// marked are the runs that used a plan up, each with the file that says so.
+// marked are the runs that used a plan up and were not forgotten, each with the
+// file that says so.
 func (s *Store) marked() (map[string]string, error) {
 	names, err := s.fs.ReadDir(s.used())
 	if err != nil {
@@ -316,7 +317,9 @@ func (s *Store) marked() (map[string]string, error) {
 		if err != nil {
 			return nil, fleet.Kind(fleet.ErrIO, err)
 		}
-		marked[string(bytes.TrimSpace(data))] = path
+		if run, gone := readMark(data); !gone {
+			marked[run] = path
+		}
 	}
 	return marked, nil
 }
@@ -384,7 +387,7 @@ func (s *Store) marker(plan string) string {
 
 // UsedBy is the run that used a plan up, empty when none did: a run that ended
 // before its first intent left the plan as it was. The error is an ErrIO, or an
-// ErrPlan when that run's journal is missing or cannot be read.
+// ErrPlan when that run was forgotten, or its journal is missing or cannot be read.
 func (s *Store) UsedBy(plan string) (string, error) {
 	data, err := s.fs.ReadFile(s.marker(plan))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -393,7 +396,10 @@ func (s *Store) UsedBy(plan string) (string, error) {
 	if err != nil {
 		return "", fleet.Kind(fleet.ErrIO, err)
 	}
-	run := string(bytes.TrimSpace(data))
+	run, gone := readMark(data)
+	if gone {
+		return "", fleet.Kind(fleet.ErrPlan, fmt.Errorf("the plan was used by run %s, which ended long ago and was removed; make a new plan", run))
+	}
 	h, err := s.History(run)
 	if errors.Is(err, fleet.ErrIO) {
 		return "", err
