@@ -27,7 +27,8 @@ type applyOptions struct {
 	choosing
 	looks
 	runOptions
-	yes bool
+	yes  bool
+	keep days // how long runs are kept
 }
 
 // bind binds what every command has that plans files and does the plan.
@@ -76,7 +77,11 @@ func runApply(ctx context.Context, env Env, command string, o applyOptions, args
 		return err
 	}
 	return o.holding(env, command, func(s *session) error {
-		return s.apply(ctx, env, o, &work{command: command, want: want, choice: choice, halt: halt, reports: o.reports, looks: o.summary(env), maxAge: o.maxAge}, saved)
+		err := s.apply(ctx, env, o, &work{command: command, want: want, choice: choice, halt: halt, reports: o.reports, looks: o.summary(env), maxAge: o.maxAge}, saved)
+		if ctx.Err() == nil {
+			s.prune(env, o.reports, o.keep)
+		}
+		return err
 	})
 }
 

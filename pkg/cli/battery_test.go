@@ -54,6 +54,7 @@ type machine struct {
 	saved   []byte      // a plan file
 	runs    []oracle.Run
 	shares  shares
+	used    map[string]bool // plans that a run has used up
 	problem []string
 }
 
@@ -142,6 +143,9 @@ var batteryEnv = Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string
 func (m *machine) command(name string, planned crash) int {
 	ctx, p := m.start()
 	defer p.cancel(nil)
+	if m.world.seed%2 == 1 {
+		m.forget(p)
+	}
 	late := time.AfterFunc(longestRun, func() { p.cancel(errEndless) })
 	defer late.Stop()
 	defer m.endanger(p, planned).Stop()
@@ -322,7 +326,8 @@ func (m *machine) fail(invariant, format string, args ...any) {
 // shares are what schedules are about.
 type shares struct {
 	unknown, crash, swap, orphan bool
-	seen, journalled             int // sends that the platform saw, and that the journals speak of
+	forgotten                    bool // an old run was removed
+	seen, journalled             int  // sends that the platform saw, and that the journals speak of
 }
 
 // play lets a schedule happen and returns the invariants that it broke.
@@ -540,6 +545,9 @@ func battery(t *testing.T, dialect wire.Dialect) {
 	}
 	t.Logf("%.0f schedules per second; the platform saw %d sends, and the journals have %d", float64(total["schedules"])/took, sends[0], sends[1])
 	if n := total["schedules"]; n >= 100 {
+		if total["forgotten"]*100 < 5*n {
+			t.Errorf("only in %d of %d schedules a run is removed", total["forgotten"], n)
+		}
 		for _, what := range []string{"unknown", "crash", "swap", "orphan"} {
 			if total[what]*100 < 30*n {
 				t.Errorf("only %d of %d schedules have: %s", total[what], n, what)
@@ -549,7 +557,7 @@ func battery(t *testing.T, dialect wire.Dialect) {
 }
 
 func (s shares) count(total map[string]int, sends *[2]int) {
-	for what, is := range map[string]bool{"unknown": s.unknown, "crash": s.crash, "swap": s.swap, "orphan": s.orphan} {
+	for what, is := range map[string]bool{"unknown": s.unknown, "crash": s.crash, "swap": s.swap, "orphan": s.orphan, "forgotten": s.forgotten} {
 		if is {
 			total[what]++
 		}

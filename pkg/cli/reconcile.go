@@ -24,6 +24,7 @@ func newReconcile(env Env) *cobra.Command {
 	}
 	o.bind(cmd)
 	o.guards.unattended(cmd)
+	cmd.Flags().Var(&o.keep, "keep", "remove runs that ended longer ago than this, such as 90d, and their reports, where nothing rests on them any more (0: keep all)")
 	return cmd
 }
 

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
+	"sftctl/pkg/report"
+)
+
+// days is a time that may be given in days; 0 is none.
+type days time.Duration
+
+func (d *days) String() string {
+	if whole := time.Duration(*d) / day; whole > 0 && time.Duration(*d) == whole*day {
+		return fmt.Sprintf("%dd", whole)
+	}
+	return time.Duration(*d).String()
+}
+
+// Type is what the help calls it.
+func (d *days) Type() string { return "duration" }
+
+const (
+	day = 24 * time.Hour
+	// leastKept is the shortest time for which runs are kept: long after the last
+	// call may still be applied, and after a weekend in which nobody looked.
+	leastKept = 7 * day
+)
+
+// Set reads such as 90d or 2160h.
+func (d *days) Set(text string) error {
+	value, err := time.ParseDuration(text)
+	if number, found := strings.CutSuffix(text, "d"); found {
+		var n int
+		n, err = strconv.Atoi(number)
+		value = time.Duration(n) * day
+		if n > 36500 || n < 0 {
+			err = strconv.ErrRange
+		}
+	}
+	if err != nil || value != 0 && value < leastKept {
+		return fmt.Errorf("got %s, want at least 7d, such as 90d, or 0 to keep all", fleet.Quote(text))
+	}
+	*d = days(value)
+	return nil
+}
+
+// prune removes the runs that ended long ago and that nothing rests on any more,
+// with their reports. It must not fail the run that it comes after.
+func (s *session) prune(env Env, reports string, keep days) {
+	if keep == 0 {
+		return
+	}
+	before := s.clock().Wall.Add(-time.Duration(keep))
+	histories, problems := s.store.Histories()
+	if problems != nil { // what cannot be read may rest on any of the others
+		histories = nil
+	}
+	removed, failed := s.forget(reports, histories, s.forgettable(histories, before))
+	if removed > 0 {
+		say(env.Stderr, "removed %s that ended before %s (--keep)", fleet.Count(removed, "run"), before.UTC().Format(time.DateOnly))
+	}
+	if problems = errors.Join(problems, failed); problems != nil {
+		say(env.Stderr, "warning: not all old runs were removed (--keep): %s", fleet.Printable(fleet.Message(problems)))
+	}
+}
+
+// forget removes runs, each only after all that it superseded: a mark that names a
+// run which is not there is void, and the older run would be resumed.
+func (s *session) forget(reports string, all, old []*journal.History) (removed int, failed error) {
+	behind := superseded(all)
+	for more := true; more; {
+		more = false
+		for i, h := range old {
+			if h == nil || len(behind[h.Run]) > 0 {
+				continue
+			}
+			old[i] = nil
+			if err := errors.Join(removeReport(reports, h), s.store.Forget(h.Run)); err != nil {
+				failed = errors.Join(failed, err)
+				continue
+			}
+			removed, more = removed+1, true
+			for _, runs := range behind {
+				delete(runs, h.Run)
+			}
+		}
+	}
+	return removed, failed
+}
+
+// superseded are the runs that each run took the place of.
+func superseded(all []*journal.History) map[string]map[string]bool {
+	behind := map[string]map[string]bool{}
+	for _, h := range all {
+		for _, r := range h.Records {
+			mark, ok := r.(journal.Superseded)
+			if ok && behind[mark.By] == nil {
+				behind[mark.By] = map[string]bool{}
+			}
+			if ok {
+				behind[mark.By][h.Run] = true
+			}
+		}
+	}
+	return behind
+}
+
+// forgettable are the runs that ended long ago and of which nothing counts any
+// more.
+func (s *session) forgettable(all []*journal.History, before time.Time) (old []*journal.History) {
+	stay := benchmarks(all)
+	for _, h := range all {
+		if !stay[h.Run] && h.LastTime().Before(before) && !s.counts(h) {
+			old = append(old, h)
+		}
+	}
+	return old
+}
+
+// counts says whether something of a run may still be settled, verified or done.
+func (s *session) counts(h *journal.History) bool {
+	if len(h.Open()) > 0 || !h.Verified() {
+		return true
+	}
+	if clean(h) || s.store.SupersededBy(h) != "" {
+		return false
+	}
+	old, err := s.recall(h)
+	return err != nil || old.unfinished()
+}
+
+// benchmarks are the runs that later plans and reports are held against: the last
+// of all, the last that knows how many endpoints there were, for each choice of
+// files the last whole one that was clean, and for each command the last that was.
+func benchmarks(all []*journal.History) map[string]bool {
+	last := map[string]string{}
+	for _, h := range all {
+		last["run"] = h.Run
+		if end, _ := h.LastEnd(); end.Live > 0 {
+			last["live"] = h.Run
+		}
+		if h.Rows > 0 && clean(h) {
+			last["files "+filesOf(h)] = h.Run
+		}
+		for command := range successes(h) {
+			last["command "+command] = h.Run
+		}
+	}
+	stay := map[string]bool{}
+	for _, run := range last {
+		stay[run] = true
+	}
+	return stay
+}
+
+func filesOf(h *journal.History) string {
+	names := make([]string, len(h.Inputs))
+	for i := range h.Inputs {
+		names[i] = h.Inputs[i].File
+	}
+	return strings.Join(names, "\x00")
+}
+
+// successes are when commands that worked on a run ended it with 0, by command.
+func successes(h *journal.History) map[string]time.Time {
+	all, command := map[string]time.Time{}, ""
+	for _, r := range h.Records {
+		switch r := r.(type) {
+		case journal.Opened:
+			command = r.Command
+		case journal.End:
+			if r.Exit == exitOK {
+				all[command] = r.At
+			}
+		}
+	}
+	return all
+}
+
+// removeReport removes what a run reported, if the folder of its name is just
+// that. Anything else is not ours, and stays.
+func removeReport(reports string, h *journal.History) error {
+	dir := filepath.Join(reports, h.Run)
+	if reports == "" || !reportOf(dir, h) {
+		return nil
+	}
+	for name := range (&report.Run{}).Files() {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fleet.Kind(fleet.ErrIO, err)
+		}
+	}
+	return fleet.Kind(fleet.ErrIO, os.Remove(dir))
+}
+
+// reportOf says whether a folder holds the report of a run, and nothing else.
+func reportOf(dir string, h *journal.History) bool {
+	ours := (&report.Run{}).Files()
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+		return false
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if _, ok := ours[e.Name()]; !ok || !e.Type().IsRegular() {
+			return false
+		}
+	}
+	data, unread := os.ReadFile(filepath.Join(dir, "summary.json"))
+	var of struct{ Run, BaseURL, Account string }
+	return errors.Join(err, unread) == nil && json.Unmarshal(data, &of) == nil && of.Run == h.Run && of.BaseURL == h.BaseURL && of.Account == h.Account
+}
