@@ -139,6 +139,10 @@ func (y *yamlFile) account(n *yaml.Node, text string) string {
 	return text
 }
 
+var orphanNames = []string{
+	fleet.OrphansIgnore.String(), fleet.OrphansReport.String(), fleet.OrphansSuspend.String(), fleet.OrphansDelete.String(),
+}
+
 func (y *yamlFile) orphans(doc *document) fleet.Orphans {
 	var o fleet.Orphans
 	text, ok := y.text(&doc.Orphans, "orphans")
@@ -146,8 +150,7 @@ func (y *yamlFile) orphans(doc *document) fleet.Orphans {
 		return o
 	}
 	if err := o.UnmarshalText([]byte(text)); err != nil {
-		known := []string{"ignore", "report", "suspend", "delete"}
-		y.wrong(&doc.Orphans, "unknown orphans policy", fleet.Quote(text), fleet.Alternatives(known)+fleet.Suggest(text, known))
+		y.wrong(&doc.Orphans, "unknown orphans policy", fleet.Quote(text), fleet.Alternatives(orphanNames)+fleet.Suggest(text, orphanNames))
 	}
 	if o != fleet.OrphansIgnore && len(doc.Scope.Content) == 0 {
 		y.wrong(&doc.Orphans, "orphans need a scope", fleet.Quote(text), "scope: with the names that this file owns, or orphans: ignore")

@@ -16,13 +16,16 @@ import (
 // errIrregular is a device, a pipe or a directory where a file must be.
 var errIrregular = errors.New("it is not a regular file")
 
+// includeKeys are the keys of an include.
+var includeKeys = []string{"file", "columns"}
+
 // includes reads the CSV files that a manifest names.
 func (y *yamlFile) includes(n *yaml.Node, c context) {
 	for _, item := range y.items(n, "include") {
 		if !y.isMapping(item, "an include") {
 			continue
 		}
-		y.onlyKeys(item, "key in an include", []string{"file", "columns"})
+		y.onlyKeys(item, "key in an include", includeKeys)
 		y.include(item, c)
 	}
 }
