@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -193,7 +194,7 @@ func removeReport(reports string, h *journal.History) error {
 	if reports == "" || !reportOf(dir, h) {
 		return nil
 	}
-	for name := range (&report.Run{}).Files() {
+	for _, name := range reportNames() {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fleet.Kind(fleet.ErrIO, err)
 		}
@@ -201,15 +202,21 @@ func removeReport(reports string, h *journal.History) error {
 	return fleet.Kind(fleet.ErrIO, os.Remove(dir))
 }
 
+// reportNames are the files that runs report in.
+func reportNames() []string {
+	var none report.Run
+	return append(sortedKeys(none.Files()), sortedKeys(none.Pages())...)
+}
+
 // reportOf says whether a folder holds the report of a run, and nothing else.
 func reportOf(dir string, h *journal.History) bool {
-	ours := (&report.Run{}).Files()
+	ours := reportNames()
 	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
 		return false
 	}
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if _, ok := ours[e.Name()]; !ok || !e.Type().IsRegular() {
+		if !slices.Contains(ours, e.Name()) || !e.Type().IsRegular() {
 			return false
 		}
 	}

@@ -252,7 +252,7 @@ func TestOnlyReportsAreRemoved(t *testing.T) {
 		made := onePlan("p")
 		made.Account = c.account
 		run := &report.Run{ID: "run-1", Plan: made}
-		if err := writeReports(reports, run.ID, run.Files()); err != nil {
+		if err := errors.Join(writeReports(reports, run.ID, run.Files()), writeReports(reports, run.ID, run.Pages())); err != nil {
 			t.Fatal(err)
 		}
 		other := filepath.Join(reports, "run-1", c.extra)
