@@ -46,7 +46,7 @@ var fieldTexts = [fieldCount]string{
 	serviceProfileID: "The id of the service profile. The platform cannot change that of an endpoint.",
 	apnGroupID:       "The id of the APN group.",
 	simProductID:     "The id of the SIM product: the kind of card. The platform cannot change that of an endpoint.",
-	iccid:            "The number of the SIM, 19 or 20 digits, best in quotation marks; " + clearWord + " takes the SIM off the endpoint.",
+	iccid:            "The number of the SIM, 19 or 20 digits, best in quotation marks; " + clearWord + " takes the SIM off the endpoint, " + autoWord + " takes one from stock for an endpoint without.",
 	state:            "The wanted state; absent is an endpoint that is not to be.",
 	group:            "The group whose values lie under the row.",
 	previousName:     "The name that the endpoint had before. One that still has it is renamed.",
@@ -55,6 +55,10 @@ var fieldTexts = [fieldCount]string{
 	serviceProfile:   "The name of the service profile, in the place of serviceProfileId.",
 	apnGroup:         "The name of the APN group, in the place of apnGroupId.",
 	simProduct:       "The name of the SIM product, in the place of simProductId.",
+	roamingProfileID: "The id of the roaming profile, or several: a list, or a text with a pipe between.",
+	roamingProfile:   "The name of the roaming profile, or several, in the place of roamingProfileId.",
+	monthlyLimit:     "The monthly limit with which the endpoint is made, a plain number.",
+	addonPlanIDs:     "The ids of the add-on plans with which the endpoint is made: a list, or a text with a pipe between.",
 }
 
 // The patterns of texts, in the part of their language that all validators share.
@@ -63,6 +67,10 @@ const (
 	wordPattern      = `^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$`
 	namePattern      = `^$|` + wordPattern
 	cardPattern      = `^\s*('|=")?[0-9]([ \xa0-]*[0-9]){18,19}[ \xa0-]*[Ff]?"?\s*$`
+	autoPattern      = `^\s*[Aa][Uu][Tt][Oo]\s*$`
+	partPattern      = `[^|\x00-\x1f\x7f-\x9f]*[^|\s\x00-\x1f\x7f-\x9f][^|\x00-\x1f\x7f-\x9f]*`
+	listPattern      = `^\s*$|^` + partPattern + `(\|` + partPattern + `)*$`
+	numberPattern    = `^\s*([0-9]+(\.[0-9]+)?)?\s*$`
 	templatePattern  = `^([^{}]|[{}][^{}]|\{\{[^{}]*[^{}\s][^{}]*\}\})*[{}]?$`
 	columnPattern    = `\{\{`
 	elsewherePattern = `^/|^\.\.(/|$)|\.[yY][aA]?[mM][lL]$`
@@ -157,14 +165,26 @@ func fieldSchema(f field) schema {
 	case relink:
 		return schema{"type": []string{"boolean", "string"}, "pattern": `^(|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$`}
 	case iccid:
-		return schema{"anyOf": []schema{{"type": "string", "pattern": cardPattern}, {"enum": []string{clearWord, ""}},
+		return schema{"anyOf": []schema{{"type": "string", "pattern": cardPattern}, {"type": "string", "pattern": autoPattern}, {"enum": []string{clearWord, ""}},
 			{"type": "integer", "minimum": json.Number("1e18"), "maximum": json.Number("99999999999999999999")}}}
 	case endpointName, previousName:
 		name := text(namePattern)
 		name["not"] = schema{"enum": []string{clearWord, "-"}}
 		return name
 	}
-	value := text(printablePattern)
+	switch {
+	case f == monthlyLimit:
+		return schema{"type": []string{"string", "number"}, "pattern": numberPattern, "minimum": 0}
+	case f.isList():
+		part := valueSchema(`^` + partPattern + `$`)
+		return schema{"anyOf": []schema{valueSchema(listPattern), {"type": "array", "minItems": 1, "items": part}}}
+	}
+	return valueSchema(printablePattern)
+}
+
+// valueSchema is a text that says something.
+func valueSchema(pattern string) schema {
+	value := text(pattern)
 	value["not"] = schema{"const": clearWord}
 	return value
 }
