@@ -127,7 +127,7 @@ func (e *examination) dialect(ctx context.Context) finding {
 			return fails(fleet.ErrUsage, "say --dialect "+name, "%s is not understood, and %s is: %v", e.o.dialect, name, e.firstErr)
 		}
 	}
-	return fails(fleet.ErrUnreachable, "HTTP 404, or rows without an endpointId, is what a platform looks like that speaks the other dialect, whose calls have the names CreateEndPoint and GetEndpoints and take a Request: this version does not speak it. Is --url the right host?",
+	return fails(fleet.ErrUnreachable, "neither dialect is answered in a way that is understood: is --url the right host, and is it the API of SIM for Things?",
 		"%s is not understood: %v", e.o.dialect, e.firstErr)
 }
 

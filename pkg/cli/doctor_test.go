@@ -153,8 +153,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		"hangs":             {fault: "endpoints=hang-dropped", args: []string{"--call-timeout", "300ms"}, code: 8, check: "answer", seen: "no answer in time", advice: "takes too long"},
 		"dropped":           {fault: "endpoints=drop-before", code: 8, check: "answer", seen: "connection lost", advice: "does not hold"},
 		"redirect":          {fault: "endpoints=redirect-302", code: 8, check: "answer", seen: "redirect", advice: "never followed"},
-		"other dialect":     {before: collection, code: 8, check: "dialect", seen: "HTTP 404", advice: "CreateEndPoint"},
-		"other rows":        {before: instead(`{"Response":{"resultCode":"0","responseParam":{"rows":[{"name":"x"}]}}}`), code: 8, check: "dialect", seen: "no endpointId", advice: "rows without an endpointId"},
+		"other rows":        {before: instead(`{"Response":{"resultCode":"0","responseParam":{"rows":[{"name":"x"}]}}}`), code: 8, check: "dialect", seen: "no endpointId", advice: "neither dialect is answered"},
 		"paging ignored":    {endpoints: 3, fault: "endpoints=paging-ignored", check: "paging", grade: warning, seen: "paging is ignored", advice: "--listing unpaged"},
 		"said to be":        {endpoints: 3, fault: "endpoints=paging-ignored", args: []string{"--listing", "unpaged"}, check: "paging", grade: fine, seen: "3 rows"},
 		"pages the same":    {endpoints: 300, before: firstPageOnly, code: 8, check: "paging", seen: "page 2 repeats page 1", advice: "plans are refused"},
@@ -168,7 +167,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		"plain URL":         {args: []string{"--url", "http://sft.example.invalid"}, code: 64, check: "url", seen: "want https", advice: ""},
 		"no such name":      {args: []string{"--url", "https://no..name"}, code: 8, check: "dns", seen: "no such host", advice: "name server"},
 		"nobody there":      {args: []string{"--url", "http://127.0.0.1:1"}, code: 8, check: "tcp", seen: "connection refused", advice: "HTTPS_PROXY"},
-		"bad flags":         {args: []string{"--dialect", "klingon", "--rate", "-1"}, code: 64, check: "settings", seen: `unknown dialect "klingon", want endpointinfo; --rate`, advice: "configuration"},
+		"bad flags":         {args: []string{"--dialect", "klingon", "--rate", "-1"}, code: 64, check: "settings", seen: `unknown dialect "klingon", want endpointinfo or collection; --rate`, advice: "configuration"},
 		"nobody":            {args: []string{"--username", ""}, code: 64, check: "credentials", seen: "no user name", advice: "--help"},
 		"two passwords":     {args: []string{"--password-stdin"}, code: 64, check: "credentials", seen: "2 ways", advice: "--help"},
 		"hostile answer":    {before: echoing, code: 7, check: "login", seen: `\x1b]0;`},
@@ -200,19 +199,13 @@ func under(path string) func(http.Handler) http.Handler {
 	return func(h http.Handler) http.Handler { return http.StripPrefix(path, h) }
 }
 
-// collection has endpoint calls by other names.
-func collection(h http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", h)
-	mux.HandleFunc("/api/GetEndpoint", http.NotFound)
-	return mux
-}
-
 func instead(body string) func(http.Handler) http.Handler {
 	return func(h http.Handler) http.Handler {
 		mux := http.NewServeMux()
 		mux.Handle("/", h)
-		mux.HandleFunc("/api/GetEndpoint", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) })
+		for _, path := range []string{"/api/GetEndpoint", "/api/GetEndpoints"} {
+			mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) })
+		}
 		return mux
 	}
 }
