@@ -179,7 +179,11 @@ func equal(t *plan.Task) string {
 func together(t *plan.Task) string {
 	parts := make([]string, 0, len(t.Steps)+1)
 	for i := range t.Steps {
-		parts = append(parts, kind(t, &t.Steps[i]))
+		if text := kind(t, &t.Steps[i]); t.Steps[i].Joined {
+			parts[len(parts)-1] += " + " + text // one call
+		} else {
+			parts = append(parts, text)
+		}
 	}
 	if t.Note != "" {
 		parts = append(parts, t.Note)
@@ -257,7 +261,12 @@ func (d details) single(t *plan.Task) entry {
 	}
 	for i := range t.Steps {
 		s := &t.Steps[i]
-		e.Lines = append(e.Lines, line{sign(s.Action), s.Action.String(), fleet.Printable(s.Reason) + d.waits(s)})
+		reason := fleet.Printable(s.Reason) + d.waits(s)
+		if s.Joined { // one call, one line
+			e.Lines[len(e.Lines)-1].Text += " + " + s.Action.String() + ": " + reason
+			continue
+		}
+		e.Lines = append(e.Lines, line{sign(s.Action), s.Action.String(), reason})
 	}
 	for _, text := range t.Refused {
 		e.Lines = append(e.Lines, line{"!", "refused", fleet.Printable(text)})

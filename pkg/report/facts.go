@@ -172,7 +172,7 @@ func costs(p *plan.Plan, now time.Time) []fact {
 		return append(facts, fact{Name: "steps", Text: nothing(c)})
 	}
 	return append(facts,
-		fact{Name: "steps", Text: byKind(c.Steps, fleet.Actions[:])},
+		fact{Name: "steps", Text: steps(c)},
 		fact{Name: "calls", Text: fleet.Number(c.Calls) + callsOf(c)},
 		fact{Name: "time", Text: floor(p.Estimate, now)},
 		fact{Name: "in flight", Text: inFlight(p.Estimate.Rate)},
@@ -199,6 +199,25 @@ func nothing(c plan.Counts) string {
 	return "nothing to do"
 }
 
+// steps are those of a plan by kind, each call's as one: "6 create (with 6 link,
+// 6 activate)". What rides along rides with creates.
+func steps(c plan.Counts) string {
+	if len(c.Joined) == 0 {
+		return byKind(c.Steps, fleet.Actions[:])
+	}
+	var parts []string
+	for _, action := range fleet.Actions {
+		switch n := c.Steps[action] - c.Joined[action]; {
+		case n == 0:
+		case action == fleet.Create:
+			parts = append(parts, fmt.Sprintf("%s %s (with %s)", fleet.Number(n), action, byKind(c.Joined, fleet.Actions[:])))
+		default:
+			parts = append(parts, fleet.Number(n)+" "+action.String())
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // byKind lists numbers of steps: "6 create, 6 link".
 func byKind(n map[fleet.Action]int, kinds []fleet.Action) string {
 	var parts []string
@@ -213,7 +232,7 @@ func byKind(n map[fleet.Action]int, kinds []fleet.Action) string {
 // callsOf are the calls by kind, where they are not one for each step.
 func callsOf(c plan.Counts) string {
 	switch {
-	case maps.Equal(c.CallsOf, c.Steps):
+	case maps.Equal(c.CallsOf, c.Steps), len(c.Joined) > 0:
 		return ", one for each step"
 	case len(c.CallsOf) > 0:
 		return ": " + byKind(c.CallsOf, fleet.Actions[:])
