@@ -14,10 +14,12 @@ import (
 	"sftctl/pkg/plan"
 	"sftctl/pkg/report"
 	"sftctl/pkg/simulator"
+	"sftctl/pkg/wire"
 )
 
 // crowd is several endpoints of which rows exchange cards and names.
 type crowd struct {
+	dialect wire.Dialect
 	live    []fleet.Endpoint
 	specs   []fleet.Spec
 	protect []fleet.Glob
@@ -35,13 +37,13 @@ var (
 )
 
 func drawCrowd(t *rapid.T) *crowd {
-	c := &crowd{seed: rapid.Uint64().Draw(t, "seed"), workers: rapid.SampledFrom([]int{1, 2, 8}).Draw(t, "workers"),
+	c := &crowd{seed: rapid.Uint64().Draw(t, "seed"), dialect: rapid.SampledFrom(dialects()).Draw(t, "dialect"), workers: rapid.SampledFrom([]int{1, 2, 8}).Draw(t, "workers"),
 		initial: rapid.SampledFrom([]fleet.Status{fleet.StatusPreActive, fleet.StatusHold}).Draw(t, "new endpoints are"),
 		orphans: rapid.SampledFrom([]fleet.Orphans{fleet.OrphansIgnore, fleet.OrphansIgnore, fleet.OrphansReport, fleet.OrphansSuspend, fleet.OrphansDelete}).Draw(t, "orphans")}
 	n := rapid.IntRange(2, 8).Draw(t, "endpoints")
 	names := []string{}
 	for i := range n {
-		e := fleet.Endpoint{ID: fleet.ID(fmt.Sprint(i + 1)), Status: fleet.StatusHold, Fields: fleet.Fields{Name: fmt.Sprint("m-", i), PlanID: anyPlan.Draw(t, "plan"), ServiceProfileID: "SP_1249", SIMProductID: "7"}}
+		e := fleet.Endpoint{ID: fleet.ID(fmt.Sprint(i + 1)), Status: fleet.StatusHold, Fields: fleet.Fields{Name: fmt.Sprint("m-", i), PlanID: anyPlan.Draw(t, "plan"), ServiceProfileID: "SP_1249", SIMProductID: "7", APNGroupID: "PDP_12", RoamingProfileID: "1201"}}
 		if most(5, 1).Draw(t, "has a SIM") {
 			e.ICCID, e.Status = crowdCards[i].ICCID, statuses.Draw(t, "status")
 		}
@@ -62,7 +64,7 @@ func drawCrowd(t *rapid.T) *crowd {
 		}
 	}
 	for i := range rapid.IntRange(0, 2).Draw(t, "more rows") {
-		s := fleet.Spec{Fields: fleet.Fields{Name: called[n+i], PlanID: "100234", ServiceProfileID: "SP_1249", SIMProductID: "7"}}
+		s := fleet.Spec{Fields: fleet.Fields{Name: called[n+i], PlanID: "100234", ServiceProfileID: "SP_1249", SIMProductID: "7", APNGroupID: "PDP_12", RoamingProfileID: "1201"}}
 		c.drawWish(t, &s, pool[n+i].ICCID)
 		c.specs = append(c.specs, s)
 	}
@@ -167,7 +169,7 @@ func (c *crowd) do(sim *simulator.Simulator, limits plan.Limits) (p *plan.Plan, 
 	ctx, want := context.Background(), c.fleet()
 	alarm := time.AfterFunc(3*time.Hour, func() { panic("the run does not end:\n" + c.String()) })
 	defer alarm.Stop()
-	s, err := sessionOn(sim, 0, c.workers)
+	s, err := sessionIn(c.dialect, sim, 0, c.workers)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -30,6 +30,7 @@ func TestMovesAddNoSteps(t *testing.T) {
 	judges := map[fleet.Status]*judge{fleet.StatusPreActive: newJudge(fleet.StatusPreActive), fleet.StatusHold: newJudge(fleet.StatusHold)}
 	often(t, 2000, func(rt *rapid.T) {
 		c := drawCrowd(rt)
+		c.dialect = wire.EndpointInfo{} // which the judge speaks
 		f := c.foretell(judges[c.initial])
 		var wrong string
 		synctest.Test(t, func(*testing.T) { wrong = c.move(f) })
@@ -119,7 +120,7 @@ func (c *crowd) planned(t *rapid.T, paths []string) (map[string][]string, *plan.
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := plan.Build(want, have, plan.Options{ID: "p", Account: "ann", Abilities: wire.EndpointInfo{}.Abilities(), Limits: plan.Unlimited})
+	p, err := plan.Build(want, have, plan.Options{ID: "p", Account: "ann", Abilities: c.dialect.Abilities(), Limits: plan.Unlimited})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +220,9 @@ func (c *crowd) applied(sim *simulator.Simulator) map[fleet.Action]int {
 			}
 		}
 		counts[kind]++
+		for along := range strings.FieldsSeq(e.Also) { // with a create
+			counts[map[string]fleet.Action{"link": fleet.Link, "activate": fleet.Activate}[along]]++
+		}
 	}
 	return counts
 }
