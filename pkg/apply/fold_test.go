@@ -159,3 +159,19 @@ func TestAFoldedCreateIsNotAnothersEndpoint(t *testing.T) {
 		}
 	})
 }
+
+// slowed is a platform whose pace has suffered.
+type slowed struct{ *fake }
+
+func (slowed) Pace() float64 { return 0.1 }
+
+// How old a read may be follows the pace of the moment, not the one that was asked
+// for: at ten seconds a call the read and the call are at least ten apart.
+func TestLatelyFollowsThePace(t *testing.T) {
+	for want, on := range map[time.Duration]Platform{5 * time.Second: &fake{}, 30 * time.Second: slowed{&fake{}}} {
+		r := &runner{on: on, opts: Options{Settling: Settling{Rate: 1.8}}}
+		if got := r.lately(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -83,8 +83,14 @@ const (
 )
 
 // lately is how long ago an endpoint may have been read right before it is hurt.
+// What counts is the pace of the moment: where throttles have slowed it, calls
+// would wait for ever on reads that are too old when their turn comes.
 func (r *runner) lately() time.Duration {
-	if rate := r.opts.Settling.Rate; rate > 0 {
+	rate := r.opts.Settling.Rate
+	if slowed, ok := r.on.(interface{ Pace() float64 }); ok {
+		rate = slowed.Pace()
+	}
+	if rate > 0 {
 		return max(lookedLately, time.Duration(3/rate*float64(time.Second)))
 	}
 	return lookedLately

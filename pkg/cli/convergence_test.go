@@ -183,11 +183,18 @@ func converge(dialect wire.Dialect, sim *simulator.Simulator, path string, worke
 	case err != nil || run.Cut != nil || run.Doubt != nil:
 		return fmt.Sprint("the run: ", err, run.Cut, run.Doubt)
 	case again.Counts.Calls != 0:
-		return "the plan after the apply is not empty:\n" + planText(again)
+		return "the plan after the apply is not empty:\n" + planText(again) + runText(run)
 	case again.Counts.Refused != p.Counts.Refused:
 		return fmt.Sprintf("%d rows are refused after the apply, and %d before:\n%s\nbefore:\n%s", again.Counts.Refused, p.Counts.Refused, planText(again), planText(p))
 	}
 	return account(sim, p, run)
+}
+
+// runText is what a run says of itself.
+func runText(run *report.Run) string {
+	var b strings.Builder
+	_ = run.Write(&b, "text", report.Options{Full: true})
+	return b.String()
 }
 
 // account holds what the report says against what the platform counted.

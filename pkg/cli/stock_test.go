@@ -54,7 +54,8 @@ func TestCardsAreKeptWhileSomebodyLooks(t *testing.T) {
 					want.Specs = append(want.Specs, fleet.Spec{State: fleet.StateActive, AutoSIM: true, Fields: fleet.Fields{Name: name, PlanID: "100234", ServiceProfileID: "SP_1249", SIMProductID: "7"}})
 				}
 				w := &work{want: want}
-				env := Env{Stdin: thinker{strings.NewReader("yes\n"), func() { tt.meanwhile(sim) }}, Stdout: io.Discard, Stderr: io.Discard}
+				env := Env{Stdin: thinker{strings.NewReader("yes\n"), func() { tt.meanwhile(sim) }}, Stdout: io.Discard, Stderr: io.Discard,
+					Getenv: func(string) (string, bool) { return "", false }}
 				o := applyOptions{guards: guards{limits: plan.Unlimited}, runOptions: runOptions{maxAge: time.Minute}}
 				if err := s.approveFiles(t.Context(), env, o, w); err != nil {
 					t.Fatal(err)

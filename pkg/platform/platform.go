@@ -136,6 +136,10 @@ func CheckURL(text string) (*url.URL, error) {
 // Abilities are those of the client's dialect.
 func (c *Client) Abilities() fleet.Abilities { return c.opts.Dialect.Abilities() }
 
+// Pace is how many calls a second may leave at the moment, fewer after throttles; 0
+// when they are not limited.
+func (c *Client) Pace() float64 { return c.opts.Purse.Rate() }
+
 // Sent is how many requests of an operation left this client, as far as it
 // knows: a request counts when its headers were written.
 func (c *Client) Sent(op wire.Op) int64 { return c.sent[op].Load() }
