@@ -10,6 +10,7 @@ import (
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/simulator"
+	"sftctl/pkg/wire"
 )
 
 // The judge knows what the planner ought to do without knowing how it does it. It
@@ -63,15 +64,16 @@ func (p plight) platform(initial fleet.Status) *simulator.Simulator {
 		simulator.WithStock(simulator.Stock{Catalogue: simulator.BuiltInStock().Catalogue, SIMs: append(judged[:3:3], simulator.Card{ICCID: mismatched, Product: "8"}), Endpoints: live}))
 }
 
-// raw is a mutating call as it travels.
+// raw is a mutating call as it travels, by its path in the documented dialect.
 type raw struct {
 	path      string
 	neighbour bool // it is not about the subject
 	fleet.Fields
 	lifeCycle string
+	starts    bool // a create that activates too
 }
 
-// The calls of the documented dialect.
+// The calls; in the collection a create may have a SIM and activate.
 var (
 	rawDelink   = raw{path: "delinkSim"}
 	rawActivate = raw{path: "activateEndpoint"}
@@ -85,6 +87,51 @@ func rawCreate(f fleet.Fields) raw { f.ICCID = ""; return raw{path: "createEndpo
 func rawModify(f fleet.Fields) raw { return raw{path: "modifyEndpoint", Fields: f} }
 func rawLink(card fleet.ICCID) raw {
 	return raw{path: "linkSim", Fields: fleet.Fields{ICCID: card}}
+}
+
+// speech is how calls travel in a dialect.
+type speech struct {
+	list string // the path of the listing
+	id   string // what it calls an endpoint's id, and its name
+	name string
+	say  func(raw) (method, path, body string)
+}
+
+var speeches = map[wire.Dialect]speech{
+	wire.EndpointInfo{}: {"GetEndpoint", "endpointId", "endpointName", func(c raw) (string, string, string) { return "POST", c.path, c.body() }},
+	wire.Collection{}:   {"GetEndpoints", "endPointId", "name", raw.collected},
+}
+
+// collected is a call in the collection.
+func (c raw) collected() (method, path, body string) {
+	method, path = "POST", map[string]string{"createEndpoint": "CreateEndPoint", "modifyEndpoint": "ChangePlan", "linkSim": "LinkSim", "delinkSim": "DeLinkSim",
+		"activateEndpoint": "EndPointActivation", "changeEndpointLifecycle": "EndPointLifeCycleChange", "deleteEndpoint": "DeleteEndPoint"}[c.path]
+	if c.path == "modifyEndpoint" && c.PlanID == "" {
+		method, path = "PATCH", "endpoint"
+	}
+	param := map[string]string{}
+	for _, f := range fleet.AllFields {
+		if value := c.Get(f); value != "" && f != fleet.FieldName {
+			param[f.String()] = value
+		}
+	}
+	if c.Name != "" {
+		param["name"] = c.Name
+	}
+	request := map[string]any{"requestParam": param}
+	switch {
+	case c.neighbour:
+		request["endPointId"] = neighbourID
+	case c.path != "createEndpoint":
+		request["endPointId"] = subjectID
+	default:
+		param["isLinkSIM"], param["isDefaultActivation"] = fmt.Sprint(c.ICCID != ""), fmt.Sprint(c.starts)
+	}
+	if c.lifeCycle != "" {
+		param["lifeCycle"], param["reason"] = c.lifeCycle, "1"
+	}
+	data, _ := json.Marshal(map[string]any{"Request": request}) // texts always marshal
+	return method, path, string(data)
 }
 
 func (c raw) body() string {
@@ -110,6 +157,7 @@ func (c raw) body() string {
 // judge remembers what the platform answered.
 type judge struct {
 	initial fleet.Status // of new endpoints
+	dialect wire.Dialect
 	answers map[question]reaction
 }
 
@@ -124,8 +172,8 @@ type reaction struct {
 	done bool
 }
 
-func newJudge(initial fleet.Status) *judge {
-	return &judge{initial: initial, answers: map[question]reaction{}}
+func newJudge(initial fleet.Status, dialect wire.Dialect) *judge {
+	return &judge{initial: initial, dialect: dialect, answers: map[question]reaction{}}
 }
 
 // ask finds out what a call does to an endpoint in a situation.
@@ -137,8 +185,10 @@ func (j *judge) ask(at plight, call raw) reaction {
 	}
 	sim := at.platform(j.initial)
 	token := exchange(sim, "POST", "login", "", `{"username":"ann","password":"pw"}`).Token
-	reply := exchange(sim, "POST", call.path, token, call.body()).Response
-	a = reaction{then: plightOf(exchange(sim, "GET", "GetEndpoint", token, "").Response.Param.Rows), code: reply.Param1.Code, done: reply.Code == "0"}
+	speech := speeches[j.dialect]
+	method, path, body := speech.say(call)
+	reply := exchange(sim, method, path, token, body).Response
+	a = reaction{then: speech.plightOf(exchange(sim, "GET", speech.list, token, "").Response.Param.Rows), code: reply.Param1.Code, done: reply.Code == "0"}
 	j.answers[q] = a
 	return a
 }
@@ -171,10 +221,11 @@ func exchange(sim http.Handler, method, path, token, body string) (h heard) {
 }
 
 // plightOf reads a listing.
-func plightOf(rows []map[string]string) (p plight) {
+func (s speech) plightOf(rows []map[string]string) (p plight) {
 	for _, row := range rows {
+		row["endpointName"] = row[s.name]
 		given := func(f fleet.Field) string { return strings.TrimPrefix(row[f.String()], "-") }
-		if row["endpointId"] == neighbourID {
+		if row[s.id] == neighbourID {
 			p.held = fleet.ICCID(given(fleet.FieldICCID)) == newCard
 			continue
 		}
@@ -189,7 +240,9 @@ func plightOf(rows []map[string]string) (p plight) {
 // matter is that of one row: what is live, what it wants, and what the contract says about
 // the two. Values and names are compared in the form that the platform has.
 type matter struct {
+	dialect    wire.Dialect
 	start      plight
+	product    fleet.ID // of which the card has to be, also where the dialect does not set it
 	want       fleet.Spec
 	protected  bool // the subject
 	guarded    bool // the neighbour is protected
@@ -206,7 +259,7 @@ func (m matter) String() string {
 // and the SIM with the state, for which this one stands.
 const simAndState = fleet.FieldSet(fleet.FieldICCID)
 
-var valueParts = [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct}
+var valueParts = [...]fleet.Field{fleet.FieldName, fleet.FieldPlan, fleet.FieldServiceProfile, fleet.FieldAPNGroup, fleet.FieldSIMProduct, fleet.FieldRoamingProfile}
 
 // wishes are the parts that the row is about.
 func (m matter) wishes() fleet.FieldSet { return m.want.Given() | simAndState }
@@ -274,7 +327,7 @@ func (m matter) permits(from plight, call raw, to plight) bool {
 	w := m.want
 	switch {
 	case call.path == "createEndpoint": // nothing live is made anew, nothing unknown is made
-		return !m.start.there && w.ID == "" && w.State != fleet.StateAbsent
+		return !m.start.there && w.ID == "" && w.State != fleet.StateAbsent && (call.ICCID == "" || m.fits(call.ICCID)) && (!call.starts || m.ends(fleet.StatusActive))
 	case call.path == "deleteEndpoint": // a drift is never solved by deleting
 		return w.State == fleet.StateAbsent && !m.protected
 	case call == rawRelease:
@@ -282,7 +335,7 @@ func (m matter) permits(from plight, call raw, to plight) bool {
 	case call == rawDelink:
 		return !m.protected && (w.State == fleet.StateAbsent || w.ClearSIM || w.ICCID != "" && w.ICCID != m.start.ICCID)
 	case call.path == "linkSim":
-		return call.ICCID == w.ICCID
+		return m.fits(call.ICCID)
 	case to.status == fleet.StatusActive && from.status != to.status: // each by its own call
 		return m.ends(to.status) && (call == rawActivate) == (from.status == fleet.StatusPreActive)
 	case to.status == fleet.StatusSuspended && from.status != to.status:
@@ -293,10 +346,32 @@ func (m matter) permits(from plight, call raw, to plight) bool {
 	return true
 }
 
+// fits says whether a card is the wanted one, and of the wanted product.
+func (m matter) fits(card fleet.ICCID) bool {
+	product := fleet.ID("7")
+	if card == mismatched {
+		product = "8"
+	}
+	return card == m.want.ICCID && (m.product == "" || m.product == product)
+}
+
+// creates are the calls that make the endpoint.
+func (m matter) creates() []raw {
+	bare := rawCreate(m.want.Fields)
+	if m.dialect != (wire.Collection{}) || m.want.ICCID == "" {
+		return []raw{bare, rawRelease}
+	}
+	linked := bare
+	linked.ICCID = m.want.ICCID
+	active := linked
+	active.starts = true
+	return []raw{bare, linked, active, rawRelease}
+}
+
 // calls are those that might lead on from a situation.
 func (m matter) calls(parts fleet.FieldSet, p plight) []raw {
 	if !p.there {
-		return []raw{rawCreate(m.want.Fields), rawRelease}
+		return m.creates()
 	}
 	calls := []raw{rawDelink, rawActivate, rawResume, rawSuspend, rawDelete, rawRelease}
 	if m.want.ICCID != "" {
@@ -312,6 +387,9 @@ func (m matter) calls(parts fleet.FieldSet, p plight) []raw {
 		}
 	}
 	for _, set := range sets[1:] {
+		if mixed := set.PlanID != "" && set != (fleet.Fields{PlanID: set.PlanID}); mixed && m.dialect == (wire.Collection{}) {
+			continue // a rate plan has a call of its own
+		}
 		calls = append(calls, rawModify(set))
 	}
 	return calls

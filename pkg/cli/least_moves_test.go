@@ -27,7 +27,7 @@ import (
 // be brought, in the steps that each of them needs alone, and then there is nothing
 // left to do.
 func TestMovesAddNoSteps(t *testing.T) {
-	judges := map[fleet.Status]*judge{fleet.StatusPreActive: newJudge(fleet.StatusPreActive), fleet.StatusHold: newJudge(fleet.StatusHold)}
+	judges := judgesIn(wire.EndpointInfo{})
 	often(t, 2000, func(rt *rapid.T) {
 		c := drawCrowd(rt)
 		c.dialect = wire.EndpointInfo{} // which the judge speaks
