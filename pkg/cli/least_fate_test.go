@@ -12,6 +12,7 @@ import (
 
 // fate is what ought to become of a row, or of an endpoint that no row is about.
 type fate struct {
+	lacks  fleet.FieldSet  // what the dialect does not manage
 	spec   *fleet.Spec     // nil of an endpoint outside the files
 	live   *fleet.Endpoint // nil of one that is to be made, or is not there anyway
 	exempt bool            // the contract refuses the row by who it is
@@ -97,6 +98,7 @@ func (f *fates) holder(fits func(*fleet.Endpoint) bool) *fate {
 
 // matterOf tells a fate to the judge, in the judge's names.
 func (f *fates) matterOf(one *fate) (m matter) {
+	m.dialect, one.lacks = f.crowd.dialect, f.crowd.dialect.Abilities().Lacks
 	if one.live != nil {
 		m.start = one.plight(*one.live)
 		m.protected = fleet.MatchAny(f.crowd.protect, one.live.Name)
@@ -108,13 +110,26 @@ func (f *fates) matterOf(one *fate) (m matter) {
 	m.want = *one.spec
 	m.want.Relink = false // that a card is held is told otherwise
 	m.want.Fields = one.plight(fleet.Endpoint{Fields: one.spec.Fields}).Fields
+	if m.dialect == (wire.Collection{}) {
+		m.product = one.spec.SIMProductID
+	}
 	m.protected = m.protected || one.spec.Name != "" && fleet.MatchAny(f.crowd.protect, one.spec.Name)
 	return m
 }
 
+// calls are the steps of a task, without those that ride in the call of another.
+func calls(t *plan.Task) (n int) {
+	for _, s := range t.Steps {
+		if !s.Joined {
+			n++
+		}
+	}
+	return n
+}
+
 // plight is how an endpoint stands, in the judge's names.
 func (one *fate) plight(e fleet.Endpoint) plight {
-	p := plight{there: true, Fields: e.Fields, status: e.Status}
+	p := plight{there: true, Fields: e.Fields.Only(^one.lacks), status: e.Status}
 	switch {
 	case one.live != nil && e.Name == one.live.Name:
 		p.Name = subjectName
@@ -259,15 +274,15 @@ func (f *fates) planned(p *plan.Plan) string {
 		}
 		t := p.Tasks[i]
 		switch {
-		case len(t.Steps) != one.leastSteps():
-			return fmt.Sprintf("row %d takes %d steps, and %d will do", i+1, len(t.Steps), one.leastSteps())
+		case calls(&t) != one.leastSteps():
+			return fmt.Sprintf("row %d takes %d steps, and %d will do", i+1, calls(&t), one.leastSteps())
 		case (len(t.Refused) > 0) != (one.verdict.refused != 0):
 			return fmt.Sprintf("row %d: refused are %q, want %s", i+1, t.Refused, one.verdict.refused)
 		}
 	}
 	steps, early := 0, 0
 	for _, t := range p.Tasks {
-		steps += len(t.Steps)
+		steps += calls(&t)
 		for k, s := range t.Steps {
 			if s.Action == fleet.Link && s.After != nil && k > 0 && t.Steps[k-1].Action == fleet.Delink {
 				early++

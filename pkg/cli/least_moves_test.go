@@ -27,11 +27,13 @@ import (
 // be brought, in the steps that each of them needs alone, and then there is nothing
 // left to do.
 func TestMovesAddNoSteps(t *testing.T) {
-	judges := judgesIn(wire.EndpointInfo{})
+	judges := map[wire.Dialect]map[fleet.Status]*judge{}
+	for _, dialect := range dialects() {
+		judges[dialect] = judgesIn(dialect)
+	}
 	often(t, 2000, func(rt *rapid.T) {
 		c := drawCrowd(rt)
-		c.dialect = wire.EndpointInfo{} // which the judge speaks
-		f := c.foretell(judges[c.initial])
+		f := c.foretell(judges[c.dialect][c.initial])
 		var wrong string
 		synctest.Test(t, func(*testing.T) { wrong = c.move(f) })
 		if wrong != "" {
