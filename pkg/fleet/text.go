@@ -1,10 +1,12 @@
 package fleet
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -33,6 +35,30 @@ func Printable(text string) string {
 	}
 	return b.String()
 }
+
+// PrintableJSON is a JSON document with what Printable escapes escaped in the way of
+// JSON: it harms no terminal and means the same.
+func PrintableJSON(data []byte) []byte {
+	if bytes.IndexFunc(data, hidden) < 0 {
+		return data
+	}
+	out := make([]byte, 0, len(data)+64)
+	for _, r := range string(data) {
+		if !hidden(r) { // which can be inside strings only
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			out = append(out, `\u`...)
+			for shift := 12; shift >= 0; shift -= 4 {
+				out = append(out, "0123456789abcdef"[unit>>shift&15])
+			}
+		}
+	}
+	return out
+}
+
+func hidden(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
 func printable(text string) bool {
 	for i := range len(text) {

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
+	"sftctl/pkg/fleet"
 	"sftctl/pkg/plan"
 )
 
@@ -75,29 +73,6 @@ func writeJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(escapeJSON(out.Bytes()))
+	_, err := w.Write(fleet.PrintableJSON(out.Bytes()))
 	return err
 }
-
-// escapeJSON escapes what does not print, which can be inside strings only.
-func escapeJSON(data []byte) []byte {
-	if bytes.IndexFunc(data, hidden) < 0 {
-		return data
-	}
-	out := make([]byte, 0, len(data)+64)
-	for _, r := range string(data) {
-		if !hidden(r) {
-			out = utf8.AppendRune(out, r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			out = append(out, `\u`...)
-			for shift := 12; shift >= 0; shift -= 4 {
-				out = append(out, "0123456789abcdef"[unit>>shift&15])
-			}
-		}
-	}
-	return out
-}
-
-func hidden(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }

@@ -79,7 +79,7 @@ func (t *Table) WriteJSON(w io.Writer) error {
 	_, _ = out.WriteString("[") // Flush tells what went wrong
 	for _, row := range t.Rows {
 		_, _ = out.WriteString(between)
-		_, _ = out.Write(escapeJSON([]byte(object(names, row))))
+		_, _ = out.Write(fleet.PrintableJSON([]byte(object(names, row))))
 		between = ",\n"
 	}
 	_, _ = out.WriteString("\n]\n")
