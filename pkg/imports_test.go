@@ -24,11 +24,12 @@ var house = map[string]struct{ ours, others []string }{
 	"journal":   {[]string{"fleet"}, []string{"github.com/gofrs/flock"}},
 	"apply":     {[]string{"fleet", "inventory", "plan", "journal"}, []string{"golang.org/x/sync/errgroup", "golang.org/x/sync/semaphore"}},
 	"report":    {[]string{"fleet", "plan", "apply"}, []string{"github.com/gocarina/gocsv", "golang.org/x/text/width"}},
+	"events":    {[]string{"fleet", "plan", "journal", "apply"}, nil},
 	// What only tests use: a disk that crashes, and the judge of the reliability
 	// battery, which shares nothing with what it judges.
 	"crashfs": {[]string{"journal"}, nil},
 	"oracle":  {nil, nil},
-	"cli": {[]string{"fleet", "wire", "pace", "platform", "simulator", "manifest", "inventory", "plan", "journal", "apply", "report"},
+	"cli": {[]string{"fleet", "wire", "pace", "platform", "simulator", "manifest", "inventory", "plan", "journal", "apply", "report", "events"},
 		[]string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 			"github.com/google/renameio/v2", "golang.org/x/term", "gopkg.in/yaml.v3"}},
 }

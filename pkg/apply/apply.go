@@ -62,8 +62,8 @@ type Halt struct {
 
 // Completed is a task that has ended.
 type Completed struct {
-	Outcome fleet.Outcome
-	Calls   int // mutating calls that it made
+	Task   int     // its place in the plan
+	Result *Result // nobody changes it any more while the run lasts
 }
 
 // Workers says how many tasks must go on at a time to use every permit: calls
@@ -283,7 +283,7 @@ func (r *runner) finish(task int) {
 		r.endSoon(fmt.Errorf("%d of %d tasks failed, more than %g %% (--halt-after); no new tasks were begun", failed, finished, h.Percent))
 	}
 	if r.opts.Progress != nil {
-		r.opts.Progress(Completed{Outcome: res.Outcome, Calls: res.Attempts})
+		r.opts.Progress(Completed{Task: task, Result: res})
 	}
 	r.queue.leave()
 }

@@ -252,5 +252,9 @@ func (r *Result) begun() bool { return r.done > 0 || r.tries > 0 }
 // out by this run.
 func (r *Result) Finished() bool { return !r.Open() && !r.goesOn() }
 
+// CallsLeft is how many mutating calls the task takes until it is done, where none
+// has to be sent again.
+func (r *Result) CallsLeft() int { return len(r.calls) - r.done }
+
 // Open says whether nobody knows what the last call of the task did.
 func (r *Result) Open() bool { return r.pending() == fleet.Unknown }

@@ -77,8 +77,8 @@ func (w *progress) now(took time.Duration) report.Progress {
 // completed is told of every task that ends.
 func (w *progress) completed(c apply.Completed) {
 	w.done.Add(1)
-	w.calls.Add(int64(c.Calls))
-	if c.Outcome != fleet.Done {
+	w.calls.Add(int64(c.Result.Attempts))
+	if c.Result.Outcome != fleet.Done {
 		w.failed.Add(1)
 	}
 	if w.bar != nil {
