@@ -78,7 +78,12 @@ func TestTheLastSuccessIsKept(t *testing.T) {
 		if found[lastSuccess] == nil {
 			return text, 0
 		}
-		return text, found[lastSuccess].Metric[0].GetGauge().GetValue()
+		for _, m := range found[lastSuccess].Metric {
+			if m.Label[1].GetValue() == e.Command {
+				return text, m.GetGauge().GetValue()
+			}
+		}
+		return text, 0
 	}
 	good := &Ending{Command: "reconcile", Account: "acme", Ended: noon}
 	bad := &Ending{Command: "reconcile", Account: "acme", Ended: noon.Add(time.Hour), Exit: 3}
@@ -93,10 +98,14 @@ func TestTheLastSuccessIsKept(t *testing.T) {
 	if text, at = last(bad, text); at != float64(noon.Unix()) {
 		t.Errorf("got %f after another", at)
 	}
-	other := *bad
-	other.Account = "other"
-	if _, at := last(&other, text); at != 0 {
-		t.Errorf("got %f, which is another account's", at)
+	resumed := &Ending{Command: "resume", Account: "acme", Ended: noon.Add(time.Hour)}
+	text, _ = last(resumed, text)
+	if text, at = last(bad, text); at != float64(noon.Unix()) || !strings.Contains(text, `command="resume"`) {
+		t.Errorf("another command's run lost it:\n%s", text)
+	}
+	other := &Ending{Command: "reconcile", Account: "other", Ended: noon, Exit: 3}
+	if _, found := families(t, other, text); len(found[lastSuccess].Metric) != 2 {
+		t.Errorf("got %v for another account", found[lastSuccess])
 	}
 	drift := &Ending{Command: "reconcile", Account: "acme", Ended: noon.Add(2 * time.Hour), Exit: 2}
 	if _, at := last(drift, text); at != float64(noon.Add(2*time.Hour).Unix()) {

@@ -14,14 +14,14 @@ import (
 const lastSuccess = "sftctl_last_success_timestamp_seconds"
 
 // WriteMetrics writes what a command came to in Prometheus' text format, for the
-// textfile collector of its node exporter. What the command before wrote into the
-// same place tells when it last went well; nil where there is nothing.
+// textfile collector of its node exporter. What commands before wrote into the same
+// place tells when each last went well, which is kept; nil where there is nothing.
 func (e *Ending) WriteMetrics(w io.Writer, before io.Reader) error {
 	m := metrics{labels: []string{"account", e.Account, "command", e.Command}}
 	m.one("sftctl_last_run_timestamp_seconds", "When the command last ended.", seconds(e.Ended))
-	if success := e.lastSuccess(before, m.labels); success != "" {
+	if lines := e.successes(before, m.labels); len(lines) > 0 {
 		m.head(lastSuccess, "When the command last ended as it should (exit code 0, or 2 where it was asked whether something differs).")
-		m.sample(lastSuccess, success)
+		m.text.WriteString(strings.Join(lines, "\n") + "\n")
 	}
 	m.one("sftctl_last_run_exit_code", "Exit code of the last run.", float64(e.Exit))
 	m.one("sftctl_last_run_duration_seconds", "How long the last run took.", e.Ended.Sub(e.Started).Seconds())
@@ -56,23 +56,26 @@ func (e *Ending) rows(m *metrics) {
 	}
 }
 
-// lastSuccess is the value of that metric: of this command, or what it was before.
-func (e *Ending) lastSuccess(before io.Reader, labels []string) string {
+// successes are when each command last went well, as lines: this one's, and what
+// the file before says of others, and of this one where it went wrong.
+func (e *Ending) successes(before io.Reader, own []string) (lines []string) {
+	mine := series(lastSuccess, own) + " "
 	if e.OK() {
-		return number(seconds(e.Ended))
+		lines = append(lines, mine+number(seconds(e.Ended)))
 	}
 	if before == nil {
-		return ""
+		return lines
 	}
-	series := series(lastSuccess, labels) + " "
-	for lines := bufio.NewScanner(before); lines.Scan(); {
-		if value, found := strings.CutPrefix(lines.Text(), series); found {
-			if _, err := strconv.ParseFloat(value, 64); err == nil {
-				return value
-			}
+	for old := bufio.NewScanner(before); old.Scan(); {
+		line := old.Text()
+		if _, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64); err != nil || !strings.HasPrefix(line, lastSuccess+"{") {
+			continue
+		}
+		if !e.OK() || !strings.HasPrefix(line, mine) {
+			lines = append(lines, line)
 		}
 	}
-	return ""
+	return lines
 }
 
 // metrics is a file of samples.
