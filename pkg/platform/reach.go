@@ -18,6 +18,17 @@ import (
 // of the process says; nil when there is none.
 func Proxy(base *url.URL) (*url.URL, error) { return proxyOf(base, nil) }
 
+// Transport makes connections to another place than the platform, by the same rules:
+// TLS by the system's roots and those that are given, the proxy of the environment,
+// plain HTTP on this machine only, and no redirects.
+func Transport(base *url.URL, roots *x509.CertPool) (http.RoundTripper, error) {
+	proxy, err := proxyOf(base, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newTransport(base, proxy, Options{Roots: roots}), nil
+}
+
 // Address is where to connect for a URL: host and port.
 func Address(u *url.URL) string {
 	port := u.Port()
