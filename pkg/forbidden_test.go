@@ -15,7 +15,7 @@ var forbidden = []struct{ text, why string }{
 	{`\bhttp\.(Get|Post|PostForm|Head|DefaultClient|DefaultTransport|Client)\b`, "these have no deadline, or follow redirects"},
 	{`"net/http/(httputil|pprof|cookiejar)"|"expvar"`, "these show requests, or listen"},
 	{`"os/exec"|"plugin"|syscall\.(Exec|ForkExec)\b`, "nothing is run"},
-	{`(?m)^\s*(import )?"log"$|\bslog\.(New|Info|Warn|Error|Debug|Log)\b`, "there is no log that a secret could be in"},
+	{`(?m)^\s*(import )?"log"$|\bslog\.(New|Info|Warn|Error|Debug|Log)\b`, "the one log takes what is said, without cards"},
 	{`\bos\.Std(out|err)\b`, "what is printed goes through the environment"},
 	{`\bos\.(WriteFile|Create)\b`, "files are private, and replaced whole"},
 	{`"unsafe"|"math/rand"`, "not needed"},
@@ -24,6 +24,7 @@ var forbidden = []struct{ text, why string }{
 // excepted are the places where it may.
 var excepted = map[string]bool{
 	`cli/password.go "os/exec"`: true, // the command that prints a password, by its arguments
+	"cli/log.go slog.New":       true, // that one
 	"cli/cli.go os.Stdout":      true, "cli/cli.go os.Stderr": true,
 }
 

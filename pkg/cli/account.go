@@ -179,7 +179,8 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	if err != nil {
 		return err
 	}
-	effort, err := apply.Run(ctx, old.plan, old.results, s.client, apply.Options{Workers: s.workers, Journal: j, Settling: s.settling, Only: true})
+	journaled := overheard{j, []func(journal.Record){s.monitor.recorder(run, old.results).Saw}}
+	effort, err := apply.Run(ctx, old.plan, old.results, s.client, apply.Options{Workers: s.workers, Journal: journaled, Settling: s.settling, Only: true})
 	s.settles += effort.Settles
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type applyOptions struct {
 	choosing
 	looks
 	runOptions
+	monitoring
 	yes  bool
 	keep days // how long runs are kept
 }
@@ -40,6 +41,7 @@ func (o *applyOptions) bind(cmd *cobra.Command) {
 	o.choosing.bind(cmd)
 	o.runOptions.bind(cmd)
 	o.looks.bind(cmd)
+	o.monitoring.bind(cmd)
 }
 
 func newApply(env Env) *cobra.Command {
@@ -49,7 +51,9 @@ func newApply(env Env) *cobra.Command {
 		Short: "Do a saved plan, or plan files and do that after a question",
 		Args:  someFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runApply(cmd.Context(), env, "apply", o, args)
+			return o.watch(cmd.Context(), env, "apply", &o.connection, func(env Env) error {
+				return runApply(cmd.Context(), env, "apply", o, args)
+			})
 		},
 	}
 	o.bind(cmd)
@@ -177,6 +181,7 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *
 	if err := guarded(limits.CheckEarlier(&found, under.earlier)); err != nil {
 		return err
 	}
+	s.monitor.planned(saved)
 	w.plan, w.look, w.results = saved, l, apply.New(saved, s.client.Abilities())
 	w.stale = apply.Renamed(w.results, l.moved, apply.Refresh(saved, w.results, now, l.have))
 	return nil
@@ -191,6 +196,7 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *
 	if w.plan, w.look, err = s.planFiles(ctx, env, w.want, under); err != nil {
 		return err
 	}
+	s.monitor.planned(w.plan)
 	if w.choice != nil || w.plan.FromStock() { // nothing else is looked at, and no other card chosen, from here on
 		w.want, under.choice = w.plan.Fleet(), nil
 	}
@@ -198,7 +204,11 @@ func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *
 		return err
 	}
 	asked := time.Now()
-	if err := errors.Join(guarded(w.plan.Blocked), ask(ctx, env, o.yes, w.plan, under.earlier.LiveRun == "")); err != nil {
+	if err := guarded(w.plan.Blocked); err != nil {
+		s.refused(env, w)
+		return err
+	}
+	if err := ask(ctx, env, o.yes, w.plan, under.earlier.LiveRun == ""); err != nil {
 		return err
 	}
 	w.results = apply.New(w.plan, s.client.Abilities())

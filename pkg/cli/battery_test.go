@@ -121,7 +121,7 @@ func (m *machine) start() (context.Context, *process) {
 	if err != nil {
 		panic(err)
 	}
-	p.session = &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, workers: m.world.workers, rate: m.world.rate,
+	p.session = &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, monitor: &monitor{}, workers: m.world.workers, rate: m.world.rate,
 		clock: virtualClock, settling: apply.Settling{Window: apply.DefaultWindow, Rate: m.world.rate, Patience: time.Hour}, close: func() error { return nil }}
 	p.deliver = func(_ Env, _ *work, run *report.Run) error {
 		var out bytes.Buffer

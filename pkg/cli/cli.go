@@ -110,6 +110,7 @@ func Main(ctx context.Context, env Env) (code int) {
 			code = crashed(env, r)
 		}
 	}()
+	env.Stderr = &speaker{to: env.Stderr}
 	root := newRoot(env)
 	root.SetArgs(env.Args)
 	root.SetIn(env.Stdin)
@@ -143,11 +144,15 @@ func newRoot(env Env) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fleet.Kind(fleet.ErrUsage, err) })
 	var config configFlags
+	var log logFlags
 	config.bind(root)
+	log.bind(root)
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := config.layer(env, cmd); err != nil {
 			return err
 		}
+		debug := cmd.Flags().Lookup("debug")
+		log.begin(env, debug != nil && debug.Value.String() == "true")
 		return stdinOnce(cmd, args)
 	}
 	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newReconcile(env), newResume(env), newRetry(env), newUndo(env), newRuns(env), newDrift(env),
@@ -181,4 +186,12 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s takes no arguments, got %s", cmd.CommandPath(), fleet.Quote(args[0])))
+}
+
+// atMostOne asks for one argument or none.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) <= 1 {
+		return nil
+	}
+	return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s takes one argument at most, got %d", cmd.CommandPath(), len(args)))
 }

@@ -37,6 +37,7 @@ type connection struct {
 	rate                          float64
 	callTimeout, grace, maxOutage time.Duration
 	settle                        time.Duration
+	monitor                       *monitor // nil where nobody watches
 }
 
 func (c *connection) bind(cmd *cobra.Command) {
@@ -87,6 +88,7 @@ type session struct {
 	catalogue inventory.Catalogue // what was looked up
 	atOnce    bool                // the look-ups give everything at once
 	deliver   func(env Env, w *work, run *report.Run) error
+	monitor   *monitor
 }
 
 // open sets a connection up; it sends nothing.
@@ -100,11 +102,15 @@ func (c *connection) open(env Env) (*session, error) {
 		return nil, err
 	}
 	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, unpaged: c.listing == "unpaged", atOnce: c.listing == "unpaged-lookups",
-		close: func() error { return nil }, clock: journal.SystemClock, settling: c.settlingOf(), deliver: deliver}
+		close: func() error { return nil }, clock: journal.SystemClock, settling: c.settlingOf(), monitor: c.monitor}
+	if s.monitor == nil {
+		s.monitor = &monitor{}
+	}
+	s.deliver = s.report
 	refused := refusals{filepath.Join(dir, "refused-logins.json"), c.loginAgain}
 	opts := platform.Options{BaseURL: s.baseURL, Username: c.username, TargetAccount: c.targetAccount, Dialect: dialect,
 		Parallel: workers, CallTimeout: c.callTimeout, Grace: c.grace, MaxOutage: c.maxOutage,
-		Refusals: refused, Watch: c.watcher(env)}
+		Refusals: refused, Watch: c.watcher(env, s.monitor)}
 	if c.simulate {
 		err = c.embed(dir, s, &opts)
 	} else if opts.Password, err = c.password(env, c.username); err == nil {
@@ -113,7 +119,7 @@ func (c *connection) open(env Env) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.account = firstOf(c.targetAccount, c.account, opts.Username)
+	s.account = firstOf(c.accountName(), opts.Username)
 	if err := s.place(dir); err != nil {
 		return nil, err
 	}
@@ -124,8 +130,12 @@ func (c *connection) open(env Env) (*session, error) {
 	if proxy := s.client.Proxy(); proxy != "" {
 		say(env.Stderr, "requests go through the proxy %s", fleet.Printable(proxy))
 	}
+	s.monitor.session = s
 	return s, s.shortSettle()
 }
+
+// accountName is what names the account before the platform is known.
+func (c *connection) accountName() string { return firstOf(c.targetAccount, c.account, c.username) }
 
 // end is for when the last request of a command is over.
 func (s *session) end(env Env) error {
@@ -222,6 +232,9 @@ func (s *session) real() bool {
 func (s *session) mutations() int64 { return s.sum(wire.Op.Mutates) }
 
 func (s *session) reads() int64 { return s.sum(func(op wire.Op) bool { return !op.Mutates() }) }
+
+// requests are all that left this machine.
+func (s *session) requests() int64 { return s.mutations() + s.reads() }
 
 func (s *session) sum(pick func(wire.Op) bool) int64 {
 	var n int64

@@ -44,7 +44,7 @@ func sessionIn(dialect wire.Dialect, sim *simulator.Simulator, rate float64, wor
 	if err != nil {
 		return nil, err
 	}
-	s := &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, workers: workers, rate: rate,
+	s := &session{client: client, purse: purse, account: "ann", baseURL: "https://test.invalid", simulated: true, monitor: &monitor{}, workers: workers, rate: rate,
 		clock: virtualClock, settling: apply.Settling{Window: apply.DefaultWindow, Rate: rate, Patience: time.Hour}, close: func() error { return nil }}
 	s.store, err = journal.NewStore("state", crashfs.New(), s.clock)
 	return s, err

@@ -12,13 +12,15 @@ import (
 	"sftctl/pkg/wire"
 )
 
-// watcher prints a line for each request, if that is asked for.
-func (c *connection) watcher(env Env) func(platform.Seen) {
+// watcher is told of each request: whoever watches the command, and if that is asked
+// for a line is printed.
+func (c *connection) watcher(env Env, m *monitor) func(platform.Seen) {
 	if !c.debug {
-		return nil
+		return m.saw
 	}
 	var mu sync.Mutex
 	return func(s platform.Seen) {
+		m.saw(s)
 		mu.Lock()
 		defer mu.Unlock()
 		_, _ = io.WriteString(env.Stderr, debugLine(s)+"\n") // nothing can be done about a stream that is closed

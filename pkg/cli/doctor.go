@@ -125,7 +125,7 @@ type examination struct {
 
 func runDoctor(ctx context.Context, env Env, o doctorOptions) error {
 	e := &examination{env: env, o: &o.connection, broken: map[string]string{}, state: statePath(env, o.stateDir), whole: -1}
-	e.opts.Watch = e.watch(o.watcher(env))
+	e.opts.Watch = e.watch(o.watcher(env, &monitor{}))
 	var all []finding
 	for _, check := range checks {
 		f := e.examine(ctx, check.name, check.on, check.look)

@@ -112,7 +112,7 @@ func complain(w io.Writer, err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
 		switch {
 		case line == "":
-		case errors.Is(err, fleet.ErrInvalid):
+		case errors.Is(err, fleet.ErrInvalid) && !logs(w): // an editor jumps to the place that such a line begins with
 			say(w, "%s", fleet.Printable(line))
 		default:
 			say(w, "sftctl: %s", fleet.Printable(line))

@@ -16,6 +16,7 @@ type planOptions struct {
 	guards
 	choosing
 	looks
+	monitoring
 	out      string // where to save the plan, by its id in plans when empty
 	plans    string // the folder of plans
 	save     bool
@@ -64,10 +65,13 @@ func newDrift(env Env) *cobra.Command {
 		Short: "Say whether live differs from the files: exit 2 when it does, 0 when not",
 		Args:  someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
-			return runPlan(cmd.Context(), env, o, files)
+			return o.watch(cmd.Context(), env, "drift", &o.connection, func(env Env) error {
+				return runPlan(cmd.Context(), env, o, files)
+			})
 		},
 	}
 	o.bindShared(cmd)
+	o.monitoring.bind(cmd)
 	return cmd
 }
 
@@ -97,6 +101,7 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	if err := errors.Join(err, s.end(env)); err != nil {
 		return err
 	}
+	s.monitor.planned(p)
 	return o.show(env, p)
 }
 

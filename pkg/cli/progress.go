@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 
 	"sftctl/pkg/apply"
-	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/report"
 )
 
@@ -16,23 +15,20 @@ const heartbeat = 30 * time.Second
 // progress tells how far a run is: a bar on a terminal, else a line every half
 // minute.
 type progress struct {
-	env    Env
-	total  int
-	began  time.Time
-	done   atomic.Int64
-	failed atomic.Int64
-	calls  atomic.Int64
-	bar    *progressbar.ProgressBar
-	quit   chan struct{}
-	ended  chan struct{}
+	*tally
+	env   Env
+	told  func(report.Progress) // every half minute; nil tells nobody
+	bar   *progressbar.ProgressBar
+	quit  chan struct{}
+	ended chan struct{}
 }
 
-func watch(env Env, total int) *progress {
-	w := &progress{env: env, total: total, began: time.Now(), quit: make(chan struct{}), ended: make(chan struct{})}
-	if env.Terminal && w.total > 0 {
-		w.bar = progressbar.NewOptions(w.total, progressbar.OptionSetWriter(env.Stderr), progressbar.OptionSetDescription("applying"),
-			progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionSetItsString("calls"), progressbar.OptionClearOnFinish())
+func watch(env Env, t *tally, told func(report.Progress)) *progress {
+	w := &progress{tally: t, env: env, told: told, quit: make(chan struct{}), ended: make(chan struct{})}
+	if env.Terminal && logger(env) == nil && t.total > 0 {
+		w.bar = progressbar.NewOptions(t.total, progressbar.OptionSetWriter(env.Stderr), progressbar.OptionSetWidth(12),
+			progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
 	}
 	go w.beat()
 	return w
@@ -41,46 +37,37 @@ func watch(env Env, total int) *progress {
 // beat speaks at intervals until the run ends.
 func (w *progress) beat() {
 	defer close(w.ended)
-	interval := heartbeat
-	if w.bar != nil {
-		interval = time.Second
-	}
-	ticker := time.NewTicker(interval)
+	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-w.quit:
 			return
 		case <-ticker.C:
-			w.tell()
+			w.tell(w.now(), time.Duration(n)*time.Second%heartbeat == 0)
 		}
 	}
 }
 
-func (w *progress) tell() {
-	now := w.now(time.Since(w.began))
+// tell moves the bar every second; all others hear at times only.
+func (w *progress) tell(p report.Progress, loud bool) {
 	if w.bar != nil {
-		w.bar.Describe(now.Pace())
+		w.bar.Describe(p.Pace())
+	}
+	if !loud {
 		return
 	}
-	say(w.env.Stderr, "%s", now)
-}
-
-func (w *progress) now(took time.Duration) report.Progress {
-	p := report.Progress{Done: int(w.done.Load()), Total: w.total, NotDone: int(w.failed.Load()), Rate: float64(w.calls.Load()) / took.Seconds()}
-	if p.Done > 0 {
-		p.Left = time.Duration(float64(took) / float64(p.Done) * float64(p.Total-p.Done))
+	if w.told != nil {
+		w.told(p)
 	}
-	return p
+	if w.bar == nil && logger(w.env) == nil {
+		say(w.env.Stderr, "%s", p)
+	}
 }
 
 // completed is told of every task that ends.
 func (w *progress) completed(c apply.Completed) {
-	w.done.Add(1)
-	w.calls.Add(int64(c.Result.Attempts))
-	if c.Result.Outcome != fleet.Done {
-		w.failed.Add(1)
-	}
+	w.tally.ended(c)
 	if w.bar != nil {
 		_ = w.bar.Add(1)
 	}
@@ -91,5 +78,38 @@ func (w *progress) stop() {
 	<-w.ended
 	if w.bar != nil {
 		_ = w.bar.Finish()
+	}
+	if w.told != nil {
+		w.told(w.now())
+	}
+}
+
+// overheard is a journal that others listen to.
+type overheard struct {
+	apply.Journal
+	hear []func(journal.Record)
+}
+
+func (h overheard) Intent(i journal.Intent) error {
+	if err := h.Journal.Intent(i); err != nil {
+		return err
+	}
+	h.tell(i)
+	return nil
+}
+
+func (h overheard) Outcome(o journal.Outcome) {
+	h.Journal.Outcome(o)
+	h.tell(o)
+}
+
+func (h overheard) Finding(f journal.Finding) {
+	h.Journal.Finding(f)
+	h.tell(f)
+}
+
+func (h overheard) tell(r journal.Record) {
+	for _, hear := range h.hear {
+		hear(r)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,12 +65,23 @@ func (s *session) prune(env Env, reports string, keep days) {
 		histories = nil
 	}
 	removed, failed := s.forget(reports, histories, s.forgettable(histories, before))
-	if removed > 0 {
-		say(env.Stderr, "removed %s that ended before %s (--keep)", fleet.Count(removed, "run"), before.UTC().Format(time.DateOnly))
+	refused, unremoved := s.forgetRefused(reports, before)
+	for _, gone := range []string{several(removed, "run"), several(refused, "refused plan")} {
+		if gone != "" {
+			say(env.Stderr, "removed %s that ended before %s (--keep)", gone, before.UTC().Format(time.DateOnly))
+		}
 	}
-	if problems = errors.Join(problems, failed); problems != nil {
+	if problems = errors.Join(problems, failed, unremoved); problems != nil {
 		say(env.Stderr, "warning: not all old runs were removed (--keep): %s", fleet.Printable(fleet.Message(problems)))
 	}
+}
+
+// several is a number of things, empty when there are none.
+func several(n int, thing string) string {
+	if n == 0 {
+		return ""
+	}
+	return fleet.Count(n, thing)
 }
 
 // forget removes runs, each only after all that it superseded: a mark that names a
@@ -194,12 +204,7 @@ func removeReport(reports string, h *journal.History) error {
 	if reports == "" || !reportOf(dir, h) {
 		return nil
 	}
-	for _, name := range reportNames() {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fleet.Kind(fleet.ErrIO, err)
-		}
-	}
-	return fleet.Kind(fleet.ErrIO, os.Remove(dir))
+	return removeFolder(dir, reportNames())
 }
 
 // reportNames are the files that runs report in.
@@ -210,17 +215,10 @@ func reportNames() []string {
 
 // reportOf says whether a folder holds the report of a run, and nothing else.
 func reportOf(dir string, h *journal.History) bool {
-	ours := reportNames()
-	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+	if !holdsOnly(dir, reportNames()) {
 		return false
 	}
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		if !slices.Contains(ours, e.Name()) || !e.Type().IsRegular() {
-			return false
-		}
-	}
-	data, unread := os.ReadFile(filepath.Join(dir, "summary.json"))
+	data, err := os.ReadFile(filepath.Join(dir, "summary.json"))
 	var of struct{ Run, BaseURL, Account string }
-	return errors.Join(err, unread) == nil && json.Unmarshal(data, &of) == nil && of.Run == h.Run && of.BaseURL == h.BaseURL && of.Account == h.Account
+	return err == nil && json.Unmarshal(data, &of) == nil && of.Run == h.Run && of.BaseURL == h.BaseURL && of.Account == h.Account
 }

@@ -19,7 +19,9 @@ func newReconcile(env Env) *cobra.Command {
 			if err := unattended(cmd, args); err != nil {
 				return err
 			}
-			return runApply(cmd.Context(), env, "reconcile", o, args)
+			return o.watch(cmd.Context(), env, "reconcile", &o.connection, func(env Env) error {
+				return runApply(cmd.Context(), env, "reconcile", o, args)
+			})
 		},
 	}
 	o.bind(cmd)

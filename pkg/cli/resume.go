@@ -18,6 +18,7 @@ type resumeOptions struct {
 	connection
 	looks
 	runOptions
+	monitoring
 }
 
 func newResume(env Env) *cobra.Command {
@@ -25,14 +26,17 @@ func newResume(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume [RUN]",
 		Short: "Finish a run that was cut short: find out what is unknown, then do what was not attempted",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runResume(cmd.Context(), env, o, args)
+			return o.watch(cmd.Context(), env, "resume", &o.connection, func(env Env) error {
+				return runResume(cmd.Context(), env, o, args)
+			})
 		},
 	}
 	o.connection.bind(cmd)
 	o.looks.bindColor(cmd)
 	o.runOptions.bind(cmd)
+	o.monitoring.bind(cmd)
 	return cmd
 }
 
@@ -94,6 +98,7 @@ func (s *session) resume(ctx context.Context, env Env, id string, w work) error 
 	old, err := s.recall(h)
 	if err == nil {
 		w.plan, w.results, w.history, w.want = old.plan, old.results, h, old.plan.Fleet()
+		s.monitor.planned(w.plan)
 		err = s.refreshed(ctx, env, &w)
 	}
 	if err != nil {

@@ -95,6 +95,7 @@ func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run
 	s.check(ctx, env, w, run)
 	outcome := errors.Join(runError(run), w.journal.Err())
 	run.Exit = exitCode(ctx, outcome)
+	s.monitor.ending.Run = run
 	if outcome != nil {
 		outcome = &reported{outcome}
 	}
@@ -128,12 +129,18 @@ func reached(results []apply.Result) (ids []fleet.ID) {
 
 // run does what is left of a plan.
 func (s *session) run(ctx context.Context, env Env, w *work, run *report.Run) {
-	progress := watch(env, left(w))
+	s.monitor.begins(run.ID, w)
+	progress := watch(env, newTally(w, gauge{s.requests, s.client.Pace, s.workers}), s.monitor.progressed(run.ID))
 	quiet := context.AfterFunc(ctx, func() {
 		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
 	})
 	defer quiet()
-	effort, err := apply.Run(ctx, w.plan, w.results, s.client, s.options(env, w, progress))
+	recorder := s.monitor.recorder(run.ID, w.results)
+	recorder.Begin()
+	opts := s.options(env, w)
+	opts.Journal = overheard{w.journal, []func(journal.Record){progress.saw, recorder.Saw}}
+	opts.Progress = func(c apply.Completed) { progress.completed(c); recorder.Ended(c) }
+	effort, err := apply.Run(ctx, w.plan, w.results, s.client, opts)
 	s.settles += effort.Settles
 	run.Results, run.Cut = w.results, err
 	progress.stop()
@@ -150,8 +157,8 @@ func left(w *work) int {
 	return n
 }
 
-func (s *session) options(env Env, w *work, p *progress) apply.Options {
-	return apply.Options{Workers: s.workers, Progress: p.completed, Stale: w.stale, Known: w.known, Journal: w.journal, Settling: s.settling, Halt: w.halt, Found: w.look.have,
+func (s *session) options(env Env, w *work) apply.Options {
+	return apply.Options{Workers: s.workers, Stale: w.stale, Known: w.known, Settling: s.settling, Halt: w.halt, Found: w.look.have,
 		Renewal: apply.Renewal{Read: w.look.at, Age: w.maxAge, Look: s.looker(env, w)}}
 }
 
@@ -196,10 +203,10 @@ func (s *session) looker(env Env, w *work) apply.Look {
 	}
 }
 
-// deliver writes the reports and prints the summary. Nobody reading it any more
+// report writes the reports and prints the summary. Nobody reading it any more
 // is no failure of a run, nor is a page that could not be written: the exit code
 // says what came of the rows.
-func deliver(env Env, w *work, run *report.Run) error {
+func (s *session) report(env Env, w *work, run *report.Run) error {
 	tidy(filepath.Join(w.reports, run.ID))
 	failed := writeReports(w.reports, run.ID, run.Files())
 	if failed == nil {
@@ -207,6 +214,7 @@ func deliver(env Env, w *work, run *report.Run) error {
 			say(env.Stderr, "warning: %v", err)
 		}
 		say(env.Stderr, "reported in %s", filepath.Join(w.reports, run.ID))
+		s.monitor.in(filepath.Join(w.reports, run.ID))
 	}
 	return errors.Join(failed, printed(run.Write(env.Stdout, "text", w.looks)))
 }

@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "edit": editState, "served": served, "lines": countLines, "dropcolumn": dropColumn,
+			"hook": openHook, "posted": wasPosted, "events": holdEvents, "sample": holdSample, "nosample": holdNoSample, "same": holdSame,
 		},
 		RequireExplicitExec: true,
 	})

@@ -74,13 +74,19 @@ func writable(dir string) error {
 // probes are the files by which a folder is tried.
 const probes = ".probe-*"
 
-// writeFile writes a file whole or not at all: aside first, then renamed.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	defer func() { err = fleet.Kind(fleet.ErrIO, err) }()
+// writeFile writes a file whole or not at all, for nobody else to read, and makes
+// its folder.
+func writeFile(path string, write func(io.Writer) error) error {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
+	return replaceFile(path, 0o600, write)
+}
+
+// replaceFile writes a file whole or not at all: aside first, then renamed.
+func replaceFile(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+	defer func() { err = fleet.Kind(fleet.ErrIO, err) }()
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(mode))
 	if err != nil {
 		return err
 	}

@@ -207,24 +207,36 @@ func simulated(is bool) string {
 type Progress struct {
 	Done, Total int           // endpoints
 	NotDone     int           // endpoints that ended otherwise than done
-	Rate        float64       // calls per second so far
-	Left        time.Duration // until the end at this pace, 0 when nobody can tell
+	Unknown     int           // endpoints with a call of which nobody knows what it did
+	InFlight    int           // mutating calls
+	Calls       int           // mutating ones that are left
+	Rate        float64       // calls per second of late
+	Allowed     float64       // of them, 0 when not limited
+	Left        time.Duration // until the end, 0 when nobody can tell
 }
 
 // String is one line for a log.
 func (p Progress) String() string {
-	text := fmt.Sprintf("%s of %s endpoints, %s", fleet.Number(p.Done), fleet.Number(p.Total), p.Pace())
-	if p.Left > 0 {
-		text += ", about " + p.Left.Round(time.Second).String() + " left"
-	}
-	return text
+	return fmt.Sprintf("%s of %s endpoints, %s", fleet.Number(p.Done), fleet.Number(p.Total), p.Pace())
 }
 
 // Pace is what a bar that counts by itself does not say.
 func (p Progress) Pace() string {
-	text := fmt.Sprintf("%.1f calls/s", p.Rate)
-	if p.NotDone > 0 {
-		text += fmt.Sprintf(", %s not done", fleet.Number(p.NotDone))
+	text := fmt.Sprintf("%.1f", p.Rate)
+	if p.Allowed > 0 {
+		text += fmt.Sprintf(" of %.1f", p.Allowed)
+	}
+	text += fmt.Sprintf(" calls/s, %d in flight", p.InFlight)
+	for _, n := range []struct {
+		count int
+		word  string
+	}{{p.NotDone, "not done"}, {p.Unknown, "unknown"}} {
+		if n.count > 0 {
+			text += fmt.Sprintf(", %s %s", fleet.Number(n.count), n.word)
+		}
+	}
+	if p.Left > 0 {
+		text += ", about " + p.Left.Round(time.Second).String() + " left"
 	}
 	return text
 }
