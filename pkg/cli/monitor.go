@@ -102,6 +102,9 @@ func (m *monitoring) open(env Env) (*events.Writer, func() error, error) {
 	case "-":
 		return events.NewWriter(env.Stdout), func() error { return nil }, nil
 	}
+	if first := beginning(m.events); len(first) > 0 && !events.IsStream(first) {
+		return nil, nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--events %s: what is there is no stream of events, and is not replaced", m.events))
+	}
 	f, err := os.OpenFile(m.events, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, nil, fleet.Kind(fleet.ErrIO, fmt.Errorf("--events: %w", err))
@@ -241,6 +244,9 @@ func writeMetrics(path string, e *report.Ending) error {
 	before, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
+	}
+	if len(before) > 0 && !report.IsMetrics(before) {
+		return fmt.Errorf("what is in %s is not from here, and is not replaced", path)
 	}
 	return replaceFile(path, 0o644, func(to io.Writer) error { return e.WriteMetrics(to, bytes.NewReader(before)) })
 }

@@ -95,16 +95,21 @@ func isPlan(path string) bool {
 	if path == "-" {
 		return false
 	}
+	return plan.IsPlan(bytes.TrimSpace(beginning(path)))
+}
+
+// beginning are the first bytes of a regular file, nil when they cannot be read.
+func beginning(path string) []byte {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
-		return false
+		return nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer f.Close()
-	beginning := make([]byte, 64)
-	n, _ := io.ReadFull(f, beginning)
-	return plan.IsPlan(bytes.TrimSpace(beginning[:n]))
+	first := make([]byte, 64)
+	n, _ := io.ReadFull(f, first)
+	return first[:n]
 }

@@ -3,6 +3,7 @@
 package events
 
 import (
+	"bytes"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -125,6 +126,9 @@ func (Step) kind() string     { return "step" }
 func (Row) kind() string      { return "row" }
 func (Progress) kind() string { return "progress" }
 func (Summary) kind() string  { return "summary" }
+
+// IsStream says whether text, or its first bytes, is that of a stream.
+func IsStream(text []byte) bool { return bytes.HasPrefix(text, []byte(`{"event":"stream",`)) }
 
 // stamp is what every line begins with.
 type stamp struct {

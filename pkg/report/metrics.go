@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -40,6 +41,9 @@ func (e *Ending) WriteMetrics(w io.Writer, before io.Reader) error {
 	_, err := io.WriteString(w, m.text.String())
 	return err
 }
+
+// IsMetrics says whether text is what WriteMetrics writes.
+func IsMetrics(text []byte) bool { return bytes.HasPrefix(text, []byte("# HELP sftctl_")) }
 
 // rows tells of those of the last run, as far as it got there.
 func (e *Ending) rows(m *metrics) {
