@@ -40,6 +40,9 @@ func control(text string) (found []string) {
 	return found
 }
 
+// bar is a state of the progress bar, or its end, as far as all of it shows.
+var bar = regexp.MustCompile(`\r[\pL\pN\pP\pS ]*\([0-9]+/[0-9]+\)[\pL\pN\pP\pS ]*|\r *\r`)
+
 // hostileWorld is a simulated platform on which everything that has a name has a
 // nasty one, and a file that wants the like.
 func hostileWorld(t *testing.T, dir string) {
@@ -74,7 +77,7 @@ func TestHostileNamesAreEscaped(t *testing.T) {
 	run := func(args ...string) string {
 		t.Helper()
 		_, out, talk := at(t, dir, "no\n", args...)
-		talk = regexp.MustCompile(`\r(applying [^\r\n]*\]| *$| *\r)`).ReplaceAllString(talk, "") // the bar
+		talk = bar.ReplaceAllString(talk, "")
 		for _, found := range control(out + talk) {
 			t.Errorf("%s: %s", strings.Join(args, " "), found)
 		}
