@@ -81,18 +81,42 @@ func IsPlan(beginning []byte) bool {
 // Read reads a plan file, task by task, and checks that it is whole. The error
 // is an ErrPlan that says what is wrong with it.
 func Read(r io.Reader) (*Plan, error) {
-	in := lineReader{bufio.NewReaderSize(r, 1<<16), sha256.New(), 0}
-	p, err := in.plan()
+	in := newLineReader(r)
+	header, err := in.header()
+	p := &Plan{Header: header}
+	if err == nil {
+		err = in.tasks(p)
+	}
 	if err != nil {
-		return nil, fleet.Kind(fleet.ErrPlan, fmt.Errorf("plan file, line %d: %w; make a new plan", in.line, err))
+		return nil, in.failed(err)
 	}
 	return p, nil
+}
+
+// ReadHeader reads only what a plan file says of itself at its beginning: for a
+// glance at many plans. That the rest is there and fits, Read checks. The error is
+// an ErrPlan.
+func ReadHeader(r io.Reader) (Header, error) {
+	in := newLineReader(r)
+	header, err := in.header()
+	if err != nil {
+		return Header{}, in.failed(err)
+	}
+	return header, nil
 }
 
 type lineReader struct {
 	in   *bufio.Reader
 	sum  hash.Hash
 	line int
+}
+
+func newLineReader(r io.Reader) *lineReader {
+	return &lineReader{bufio.NewReaderSize(r, 1<<16), sha256.New(), 0}
+}
+
+func (l *lineReader) failed(err error) error {
+	return fleet.Kind(fleet.ErrPlan, fmt.Errorf("plan file, line %d: %w; make a new plan", l.line, err))
 }
 
 // next returns the next line and the digest of all lines before it.
@@ -116,24 +140,21 @@ func (l *lineReader) next() (line []byte, before string, err error) {
 	}
 }
 
-func (l *lineReader) plan() (*Plan, error) {
+func (l *lineReader) header() (Header, error) {
 	line, _, err := l.next()
 	if err != nil {
-		return nil, err
+		return Header{}, err
 	}
 	if !IsPlan(line) {
-		return nil, errors.New("this is not a plan file")
+		return Header{}, errors.New("this is not a plan file")
 	}
 	var format struct{ Format int }
 	if err := json.Unmarshal(line, &format); err != nil || format.Format != Format {
-		return nil, fmt.Errorf("format version %d, want %d", format.Format, Format)
+		return Header{}, fmt.Errorf("format version %d, want %d", format.Format, Format)
 	}
 	var header headerLine
-	if err := decodeStrict(line, &header); err != nil {
-		return nil, err
-	}
-	p := &Plan{Header: header.Header}
-	return p, l.tasks(p)
+	err = decodeStrict(line, &header)
+	return header.Header, err
 }
 
 func (l *lineReader) tasks(p *Plan) error {
