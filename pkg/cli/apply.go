@@ -47,9 +47,10 @@ func (o *applyOptions) bind(cmd *cobra.Command) {
 func newApply(env Env) *cobra.Command {
 	var o applyOptions
 	cmd := &cobra.Command{
-		Use:   "apply PLAN | FILE...",
-		Short: "Do a saved plan, or plan files and do that after a question",
-		Args:  someFiles,
+		Use:               "apply PLAN | FILE...",
+		Short:             "Do a saved plan, or plan files and do that after a question",
+		Args:              someFiles,
+		ValidArgsFunction: fleetFilesOrPlan,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.watch(cmd.Context(), env, "apply", &o.connection, func(env Env) error {
 				return runApply(cmd.Context(), env, "apply", o, args)

@@ -171,15 +171,25 @@ func readConfig(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
+// configFile is what stands in a configuration.
+type configFile struct {
+	Profiles map[string]map[string]setting `yaml:"profiles"`
+	Values   map[string]setting            `yaml:",inline"`
+}
+
+func decodeConfig(data []byte) (file configFile, err error) {
+	err = yaml.NewDecoder(bytes.NewReader(data)).Decode(&file)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return file, err
+}
+
 // parseConfig reads flag names with their values, and a map of profiles of the
 // same, whose values win.
 func parseConfig(data []byte, profile string, root *cobra.Command) (map[string]setting, error) {
-	var file struct {
-		Profiles map[string]map[string]setting `yaml:"profiles"`
-		Values   map[string]setting            `yaml:",inline"`
-	}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	file, err := decodeConfig(data)
+	if err != nil {
 		return nil, err
 	}
 	values := map[string]setting{}

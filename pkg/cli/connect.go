@@ -49,6 +49,7 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.StringVar(&c.targetAccount, "target-account", "", "`ID` of the account that a reseller acts as")
 	f.StringVar(&c.account, "account", "", "`NAME` of the account (default the target account, else the user name)")
 	f.StringVar(&c.dialect, "dialect", wire.DialectNames()[0], "`NAME` of the platform's dialect: "+fleet.Alternatives(wire.DialectNames()))
+	offer(f, "dialect", wire.DialectNames()...)
 	f.BoolVar(&c.simulate, "simulate", false, "work on a simulated platform inside this program, which remembers its state")
 	f.StringVar(&c.stock, "stock", "", "`FILE` with the simulated platform's SIMs and catalogue; each is a platform of its own")
 	f.StringVar(&c.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
@@ -56,13 +57,18 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.BoolVar(&c.loginAgain, "login-again", false, "try a password again that the platform refused")
 	f.BoolVar(&c.tokenCache, "token-cache", false, "keep the access token for the commands of the next minutes, in a file in the state directory that only you can read; sftctl logout removes it")
 	f.StringVar(&c.listing, "listing", "paged", "how the platform lists: paged, unpaged (it gives everything at once), or unpaged-lookups (it does so with plans, service profiles, APN groups and SIM products)")
+	offer(f, "listing", listings...)
 	f.Float64Var(&c.rate, "rate", 1.8, "calls per second; the platform allows about 2 (0: no limit)")
 	f.StringVar(&c.parallelism, "parallelism", "auto", "tasks at a time; auto follows from rate and call timeout")
+	offer(f, "parallelism", "auto")
 	f.DurationVar(&c.callTimeout, "call-timeout", wire.LongDeadline, "how long to wait for one call; the platform may take 180s")
 	f.DurationVar(&c.grace, "grace", platform.DefaultGrace, "how long calls in flight may go on after an interrupt")
 	f.DurationVar(&c.settle, "settle", apply.DefaultWindow, "how long after a call that was lost nothing is said to have not happened")
 	f.DurationVar(&c.maxOutage, "max-outage", platform.DefaultMaxOutage, "give up when the platform does not answer, or throttles every call, for longer than this")
 }
+
+// listings are the ways in which the platform may list.
+var listings = []string{"paged", "unpaged", "unpaged-lookups"}
 
 // mostRate is the highest pace that is kept; timers are too coarse for more.
 const mostRate = 1000
@@ -175,8 +181,8 @@ func (c *connection) check() (wire.Dialect, int, error) {
 	if !ok {
 		problems = append(problems, fmt.Errorf("--dialect: unknown dialect %s, want %s", fleet.Quote(c.dialect), fleet.Alternatives(wire.DialectNames())))
 	}
-	if ways := []string{"paged", "unpaged", "unpaged-lookups"}; !slices.Contains(ways, c.listing) {
-		problems = append(problems, fmt.Errorf("--listing: got %s, want %s", fleet.Quote(c.listing), fleet.Alternatives(ways)))
+	if !slices.Contains(listings, c.listing) {
+		problems = append(problems, fmt.Errorf("--listing: got %s, want %s", fleet.Quote(c.listing), fleet.Alternatives(listings)))
 	}
 	if !(c.rate >= 0 && c.rate <= mostRate) {
 		problems = append(problems, fmt.Errorf("--rate: got %g, want calls per second up to %d, or 0 for no limit", c.rate, mostRate))

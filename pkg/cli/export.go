@@ -36,6 +36,7 @@ func newExport(env Env) *cobra.Command {
 	o.connection.bind(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "csv", "csv or yaml")
+	offer(f, "format", "csv", "yaml")
 	f.StringVarP(&o.out, "out", "o", "", "write to `FILE`, whole or not at all (default standard output)")
 	f.BoolVar(&o.force, "force", false, "replace the file of --out if it is there")
 	f.BoolVar(&o.noIDs, "no-ids", false, "leave endpointId out, so that the file can make the fleet anew elsewhere")

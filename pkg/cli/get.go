@@ -36,11 +36,15 @@ func newGet(env Env) *cobra.Command {
 	}
 	o.connection.bind(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", "text", "text, csv or json")
+	f.StringVar(&o.format, "format", "text", fleet.Alternatives(getFormats))
+	offer(f, "format", getFormats...)
 	f.BoolVar(&o.rawCSV, "raw-csv", false, "with --format csv: cells as they are, for programs; without it those that a spreadsheet would run as a formula begin with an apostrophe")
 	f.StringVar(&o.name, "name", "", "only names that fit the pattern `GLOB`, where * stands for any letters and ? for one")
 	return cmd
 }
+
+// getFormats are those in which a table is printed.
+var getFormats = []string{"text", "csv", "json"}
 
 // oneTable asks for one argument.
 func oneTable(cmd *cobra.Command, args []string) error {
@@ -55,7 +59,7 @@ func (o *getOptions) check(table string) (list fleet.List, write func(*report.Ta
 	formats := map[string]func(*report.Table, io.Writer) error{"text": (*report.Table).WriteText, "csv": (*report.Table).WriteCSV, "json": (*report.Table).WriteJSON}
 	err = list.UnmarshalText([]byte(table))
 	if write = formats[o.format]; write == nil {
-		err = errors.Join(err, fmt.Errorf("--format: got %s, want text, csv or json", fleet.Quote(o.format)))
+		err = errors.Join(err, fmt.Errorf("--format: got %s, want %s", fleet.Quote(o.format), fleet.Alternatives(getFormats)))
 	}
 	switch {
 	case o.rawCSV && o.format == "csv":

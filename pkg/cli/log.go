@@ -27,6 +27,7 @@ type logFlags struct {
 func (l *logFlags) bind(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.Var(&l.format, "log-format", "write what is said on standard error as a log, each message a record: text (key=value) or json")
+	offer(f, "log-format", logFormats...)
 	f.BoolVar(&l.verbose, "verbose", false, "log every step and row too, and whole ICCIDs (with --log-format)")
 }
 

@@ -25,6 +25,7 @@ func (l *looks) bind(cmd *cobra.Command) {
 func (l *looks) bindColor(cmd *cobra.Command) {
 	l.color = "auto"
 	cmd.Flags().Var(&l.color, "color", "colours: always, never, or auto: on a terminal, unless NO_COLOR is set")
+	offer(cmd.Flags(), "color", whens...)
 }
 
 // options are how it looks at this moment.

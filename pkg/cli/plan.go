@@ -34,9 +34,10 @@ func (o *planOptions) bindShared(cmd *cobra.Command) {
 func newPlan(env Env) *cobra.Command {
 	o := planOptions{save: true}
 	cmd := &cobra.Command{
-		Use:   "plan FILE...",
-		Short: "Show what it takes to bring live to the files, and save it; nothing is changed",
-		Args:  someFiles,
+		Use:               "plan FILE...",
+		Short:             "Show what it takes to bring live to the files, and save it; nothing is changed",
+		Args:              someFiles,
+		ValidArgsFunction: fleetFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if err := o.guards.check(); err != nil {
 				return err
@@ -61,9 +62,10 @@ func (o *planOptions) bindSaved(cmd *cobra.Command) {
 func newDrift(env Env) *cobra.Command {
 	o := planOptions{detailed: true, guards: guards{limits: plan.Unlimited}} // nothing is done, so nothing is too much
 	cmd := &cobra.Command{
-		Use:   "drift FILE...",
-		Short: "Say whether live differs from the files: exit 2 when it does, 0 when not",
-		Args:  someFiles,
+		Use:               "drift FILE...",
+		Short:             "Say whether live differs from the files: exit 2 when it does, 0 when not",
+		Args:              someFiles,
+		ValidArgsFunction: fleetFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return o.watch(cmd.Context(), env, "drift", &o.connection, func(env Env) error {
 				return runPlan(cmd.Context(), env, o, files)

@@ -12,9 +12,10 @@ import (
 func newReconcile(env Env) *cobra.Command {
 	o := applyOptions{yes: true}
 	cmd := &cobra.Command{
-		Use:   "reconcile FILE...",
-		Short: "Bring live to the files without a question, for cron: the guards decide",
-		Args:  someFiles,
+		Use:               "reconcile FILE...",
+		Short:             "Bring live to the files without a question, for cron: the guards decide",
+		Args:              someFiles,
+		ValidArgsFunction: fleetFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := unattended(cmd, args); err != nil {
 				return err

@@ -24,9 +24,10 @@ type resumeOptions struct {
 func newResume(env Env) *cobra.Command {
 	var o resumeOptions
 	cmd := &cobra.Command{
-		Use:   "resume [RUN]",
-		Short: "Finish a run that was cut short: find out what is unknown, then do what was not attempted",
-		Args:  atMostOne,
+		Use:               "resume [RUN]",
+		Short:             "Finish a run that was cut short: find out what is unknown, then do what was not attempted",
+		Args:              atMostOne,
+		ValidArgsFunction: someRun(env, leftSomething),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.watch(cmd.Context(), env, "resume", &o.connection, func(env Env) error {
 				return runResume(cmd.Context(), env, o, args)

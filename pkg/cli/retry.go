@@ -12,9 +12,10 @@ import (
 func newRetry(env Env) *cobra.Command {
 	var o pastOptions
 	cmd := &cobra.Command{
-		Use:   "retry RUN",
-		Short: "Plan the rows of a run anew that failed, were stale or not attempted, and save the plan; nothing is changed",
-		Args:  oneRun,
+		Use:               "retry RUN",
+		Short:             "Plan the rows of a run anew that failed, were stale or not attempted, and save the plan; nothing is changed",
+		Args:              oneRun,
+		ValidArgsFunction: someRun(env, anyRun),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRetry(cmd.Context(), env, o, args[0])
 		},

@@ -22,7 +22,7 @@ func newRuns(env Env) *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "List the runs of all accounts, the oldest first", Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return runList(env, dir) }}
 	var o showOptions
-	show := &cobra.Command{Use: "show RUN", Short: "Print the summary of a run, also while it goes on, and write its reports again", Args: cobra.ExactArgs(1),
+	show := &cobra.Command{Use: "show RUN", Short: "Print the summary of a run, also while it goes on, and write its reports again", Args: cobra.ExactArgs(1), ValidArgsFunction: someRun(env, anyRun),
 		RunE: func(_ *cobra.Command, args []string) error { o.stateDir = dir; return showRun(env, o, args[0]) }}
 	o.bindRun(show)
 	cmd.AddCommand(list, show)

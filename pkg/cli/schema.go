@@ -30,7 +30,8 @@ and, as the first line of the manifest,
 What only can be seen in all rows and files together, sftctl validate finds.
 
 With events it is that of each line which --events writes.`,
-		Args: atMostOne,
+		Args:      atMostOne,
+		ValidArgs: sortedKeys(schemas),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := append(args, "manifest")[0]
 			write, ok := schemas[name]

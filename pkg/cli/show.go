@@ -34,7 +34,8 @@ func newShow(env Env) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return runShow(env, o, args[0]) },
+		ValidArgsFunction: planOrRun(env),
+		RunE:              func(_ *cobra.Command, args []string) error { return runShow(env, o, args[0]) },
 	}
 	o.bindRun(cmd)
 	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
@@ -43,6 +44,7 @@ func newShow(env Env) *cobra.Command {
 
 func (o *showOptions) bindRun(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.format, "format", "text", fleet.Alternatives(report.Formats))
+	offer(cmd.Flags(), "format", report.Formats...)
 	o.looks.bind(cmd)
 	cmd.Flags().StringVar(&o.reports, "reports", "", "write the run's reports again into `DIR`")
 }

@@ -15,9 +15,10 @@ import (
 func newUndo(env Env) *cobra.Command {
 	var o pastOptions
 	cmd := &cobra.Command{
-		Use:   "undo RUN",
-		Short: "Plan the way back from what a run did, and save the plan; what is not undone is named; nothing is changed",
-		Args:  oneRun,
+		Use:               "undo RUN",
+		Short:             "Plan the way back from what a run did, and save the plan; what is not undone is named; nothing is changed",
+		Args:              oneRun,
+		ValidArgsFunction: someRun(env, anyRun),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runUndo(cmd.Context(), env, o, args[0])
 		},

@@ -20,7 +20,9 @@ type inputs struct {
 func (in *inputs) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&in.key, "key", "endpointName", "what identifies a row of a bare CSV: endpointName or iccid")
+	offer(f, "key", "endpointName", "iccid")
 	f.StringVar(&in.iccidCheck, "iccid-check", "strict", "strict refuses card numbers whose check digit is wrong, warn lets them through")
+	offer(f, "iccid-check", "strict", "warn")
 }
 
 func (in *inputs) bindEmpty(cmd *cobra.Command) {
@@ -51,9 +53,10 @@ func (in *inputs) read(env Env, files []string) (*fleet.Fleet, error) {
 func newValidate(env Env) *cobra.Command {
 	var in inputs
 	cmd := &cobra.Command{
-		Use:   "validate FILE...",
-		Short: "Check files without the platform, and name everything that is wrong",
-		Args:  someFiles,
+		Use:               "validate FILE...",
+		Short:             "Check files without the platform, and name everything that is wrong",
+		Args:              someFiles,
+		ValidArgsFunction: fleetFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return runValidate(cmd.Context(), env, in, files)
 		},
