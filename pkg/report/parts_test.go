@@ -69,7 +69,7 @@ func TestCallsOf(t *testing.T) {
 func TestFold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text, limit := rapid.StringOf(rapid.SampledFrom([]rune("ab 　東é\u0301🔌ｱ"))).Draw(t, "text"), rapid.IntRange(2, 40).Draw(t, "limit")
-		lines := fold(text, limit)
+		lines := Fold(text, limit)
 		for _, line := range lines {
 			if columns(line) > limit {
 				t.Fatalf("%q takes %d columns, want %d at most", line, columns(line), limit)

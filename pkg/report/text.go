@@ -77,7 +77,7 @@ func (p *printer) hang(beginning, text string, in int) {
 		p.hang(strings.Repeat(" ", in), strings.TrimLeft(beginning+text, " "), 0)
 		return
 	}
-	for i, part := range fold(text, most-max(at, in)) {
+	for i, part := range Fold(text, most-max(at, in)) {
 		if i > 0 {
 			beginning = strings.Repeat(" ", in)
 		}

@@ -45,9 +45,9 @@ func runeColumns(r rune) int {
 	return 1
 }
 
-// fold breaks a text at spaces so that no line takes more than limit columns; a
+// Fold breaks a text at spaces so that no line takes more than limit columns; a
 // word that is longer is cut.
-func fold(text string, limit int) []string {
+func Fold(text string, limit int) []string {
 	if columns(text) <= limit {
 		return []string{text}
 	}
