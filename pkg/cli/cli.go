@@ -157,6 +157,9 @@ func newRoot(env Env) *cobra.Command {
 	}
 	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newReconcile(env), newResume(env), newRetry(env), newUndo(env), newRuns(env), newDrift(env),
 		newExport(env), newGet(env), newDoctor(env), newLogout(env), newSimulator(env), newSchema(env), newVersion(env))
+	for _, t := range topics {
+		root.AddCommand(t.command())
+	}
 	if asksToComplete(env.Args) {
 		complete(env, &config, root)
 	}
