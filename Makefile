@@ -14,7 +14,7 @@ build: ## the program, as bin/sftctl
 	go build -trimpath -o bin/sftctl .
 
 test: ## all tests, with the race detector; then some of the battery without it, which is several times as fast
-	go test -race ./...
+	go test -race -timeout 20m ./...
 	go test -run Battery ./pkg/cli -schedules 1000
 
 check: ## format and linters; nothing may be found
@@ -45,8 +45,9 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
-golden: ## write the golden files anew; read the difference before you commit it
+golden: ## write the golden files, the reference and the manual pages anew; read the difference before you commit it
 	go test ./pkg/manifest ./pkg/report -update
+	go test ./pkg/cli -run TestReference -update
 
 clean: ## what building, running and testing leave behind
 	rm -rf bin dist
