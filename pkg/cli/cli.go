@@ -25,8 +25,9 @@ type Env struct {
 	Stdout   io.Writer // data
 	Stderr   io.Writer // talk
 	Getenv   func(string) (string, bool)
-	Terminal bool // a person sits at Stdin and Stderr
-	Screen   bool // Stdout is a terminal
+	Terminal bool       // a person sits at Stdin and Stderr
+	Screen   bool       // Stdout is a terminal
+	Width    func() int // columns of the terminal at Stderr; nil where that is none
 }
 
 // System is the environment of a real process. One that crashes leaves no memory
@@ -37,7 +38,17 @@ func System() Env {
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv,
 		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 		Screen:   term.IsTerminal(int(os.Stdout.Fd())),
+		Width:    terminalWidth,
 	}
+}
+
+// terminalWidth is the width of the terminal right now; people change it.
+func terminalWidth() int {
+	width, _, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil || width <= 0 {
+		return 80 // as terminals are that do not say
+	}
+	return width
 }
 
 // Signals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP;

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -26,7 +28,7 @@ type progress struct {
 func watch(env Env, t *tally, told func(report.Progress)) *progress {
 	w := &progress{tally: t, env: env, told: told, quit: make(chan struct{}), ended: make(chan struct{})}
 	if env.Terminal && logger(env) == nil && t.total > 0 {
-		w.bar = progressbar.NewOptions(t.total, progressbar.OptionSetWriter(env.Stderr), progressbar.OptionSetWidth(12),
+		w.bar = progressbar.NewOptions(t.total, progressbar.OptionSetWriter(env.Stderr), progressbar.OptionSetWidth(barWidth),
 			progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
 			progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
 	}
@@ -52,7 +54,7 @@ func (w *progress) beat() {
 // tell moves the bar every second; all others hear at times only.
 func (w *progress) tell(p report.Progress, loud bool) {
 	if w.bar != nil {
-		w.bar.Describe(p.Pace())
+		w.bar.Describe(p.Pace(w.room()))
 	}
 	if !loud {
 		return
@@ -63,6 +65,17 @@ func (w *progress) tell(p report.Progress, loud bool) {
 	if w.bar == nil && logger(w.env) == nil {
 		say(w.env.Stderr, "%s", p)
 	}
+}
+
+const barWidth = 12
+
+// room is how many columns the terminal has besides the bar, its percentage and its
+// count.
+func (w *progress) room() int {
+	if w.env.Width == nil {
+		return math.MaxInt
+	}
+	return w.env.Width() - barWidth - len("  100% || (/)  ") - 2*len(strconv.Itoa(w.total))
 }
 
 // completed is told of every task that ends.

@@ -186,3 +186,25 @@ func TestGuards(t *testing.T) {
 		}
 	}
 }
+
+// What a bar says fits its room; what people can do something about goes last.
+func TestPaceFits(t *testing.T) {
+	p := Progress{Done: 10988, Total: 11008, NotDone: 1020, Unknown: 3, InFlight: 324, Calls: 22000, Rate: 1.74, Allowed: 1.8, Left: 3*time.Hour + 2*time.Minute}
+	for width, want := range map[int]string{
+		1000: "1.7 of 1.8 calls/s, 324 in flight, 1,020 not done, 3 unknown, about 3h2m0s left",
+		79:   "1.7 of 1.8 calls/s, 324 in flight, 1,020 not done, 3 unknown, about 3h2m0s left",
+		78:   "1.7 of 1.8 calls/s, 1,020 not done, 3 unknown, about 3h2m0s left",
+		60:   "1,020 not done, 3 unknown, about 3h2m0s left",
+		40:   "1,020 not done, 3 unknown",
+		20:   "1,020 not done",
+		5:    "",
+		-20:  "",
+	} {
+		if got := p.Pace(width); got != want {
+			t.Errorf("%d columns: got %q, want %q", width, got, want)
+		}
+	}
+	if got, want := (Progress{Rate: 2}).Pace(30), "2.0 calls/s, 0 in flight"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

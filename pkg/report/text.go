@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -217,26 +219,39 @@ type Progress struct {
 
 // String is one line for a log.
 func (p Progress) String() string {
-	return fmt.Sprintf("%s of %s endpoints, %s", fleet.Number(p.Done), fleet.Number(p.Total), p.Pace())
+	return fmt.Sprintf("%s of %s endpoints, %s", fleet.Number(p.Done), fleet.Number(p.Total), p.Pace(math.MaxInt))
 }
 
-// Pace is what a bar that counts by itself does not say.
-func (p Progress) Pace() string {
-	text := fmt.Sprintf("%.1f", p.Rate)
-	if p.Allowed > 0 {
-		text += fmt.Sprintf(" of %.1f", p.Allowed)
-	}
-	text += fmt.Sprintf(" calls/s, %d in flight", p.InFlight)
-	for _, n := range []struct {
-		count int
-		word  string
-	}{{p.NotDone, "not done"}, {p.Unknown, "unknown"}} {
-		if n.count > 0 {
-			text += fmt.Sprintf(", %s %s", fleet.Number(n.count), n.word)
+// Pace is what a bar that counts by itself does not say, in so many columns at
+// most: a line that a terminal breaks is written below itself, not over itself. What
+// a person can do least about is left out first.
+func (p Progress) Pace(width int) string {
+	parts := p.paces()
+	for _, least := range [...]int{1, 0, 4, 3, 2} {
+		text := strings.Join(slices.DeleteFunc(slices.Clone(parts), func(part string) bool { return part == "" }), ", ")
+		if columns(text) <= width {
+			return text
 		}
+		parts[least] = ""
+	}
+	return ""
+}
+
+// paces are the parts of it, empty where there is nothing to say: calls per second,
+// calls in flight, endpoints not done, unknown ones, time left.
+func (p Progress) paces() []string {
+	calls, left := fmt.Sprintf("%.1f calls/s", p.Rate), ""
+	if p.Allowed > 0 {
+		calls = fmt.Sprintf("%.1f of %.1f calls/s", p.Rate, p.Allowed)
 	}
 	if p.Left > 0 {
-		text += ", about " + p.Left.Round(time.Second).String() + " left"
+		left = "about " + p.Left.Round(time.Second).String() + " left"
 	}
-	return text
+	some := func(n int, what string) string {
+		if n == 0 {
+			return ""
+		}
+		return fleet.Number(n) + " " + what
+	}
+	return []string{calls, fmt.Sprintf("%d in flight", p.InFlight), some(p.NotDone, "not done"), some(p.Unknown, "unknown"), left}
 }
