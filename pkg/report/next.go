@@ -30,13 +30,24 @@ func (r *Run) next() []advice {
 	case n > 0:
 		all = append(all, r.command("retry", "plans "+fleet.Count(n, "row")+" anew"))
 	}
-	if again.Refused > 0 {
-		all = append(all, advice{Text: "correct the files where rows are refused (" + fleet.Number(again.Refused) + "), and plan them again"})
+	if n := again.Refused + r.failures(); n > 0 {
+		all = append(all, advice{Text: fleet.Number(n) + " failed or refused: correct the file, or failed.csv of the report, and plan that"})
 	}
 	if again.Orphans > 0 {
 		all = append(all, advice{Text: "plan the files again for what is left of the orphans (" + fleet.Number(again.Orphans) + ")"})
 	}
 	return all
+}
+
+// failures are the rows that the platform would not have as they are, or that it did
+// not do; the same again may end the same.
+func (r *Run) failures() (n int) {
+	for i := range r.Results {
+		if r.Results[i].Outcome == fleet.Failed && !r.Results[i].Task.Orphan() {
+			n++
+		}
+	}
+	return n
 }
 
 // command is a command on the run, for the platform that the run was on.

@@ -24,20 +24,20 @@ func ended(outcomes ...fleet.Outcome) *Run {
 }
 
 func TestNext(t *testing.T) {
-	refused := "correct the files where rows are refused (1), and plan them again"
+	correct := "2 failed or refused: correct the file, or failed.csv of the report, and plan that"
 	retry := "sftctl retry RUN  # plans 2 rows anew"
 	resume := "sftctl resume RUN  # settles what is in doubt, then does the rest"
 	orphan := ended(fleet.Failed)
 	orphan.Plan.Tasks[0] = plan.Task{Before: &fleet.Endpoint{ID: "1"}}
-	doubtful, simulated, over := ended(fleet.Done), ended(fleet.Failed, fleet.Stale), ended(fleet.Failed)
+	doubtful, simulated, over := ended(fleet.Done), ended(fleet.NotAttempted, fleet.Stale), ended(fleet.Failed)
 	doubtful.Doubt, simulated.Simulated, over.Over = errors.New("the listing failed"), true, true
 	for name, test := range map[string]struct {
 		run  *Run
 		want []string
 	}{
 		"clean":          {ended(fleet.Done, fleet.Unchanged), nil},
-		"failed":         {ended(fleet.Failed, fleet.Stale, fleet.Refused), []string{retry, refused}},
-		"unknown":        {ended(fleet.Failed, fleet.Unknown), []string{resume}},
+		"failed":         {ended(fleet.Failed, fleet.Stale, fleet.Refused), []string{retry, correct}},
+		"unknown":        {ended(fleet.Stale, fleet.Unknown), []string{resume}},
 		"not verified":   {doubtful, []string{resume}},
 		"simulated":      {simulated, []string{"sftctl retry RUN --simulate  # plans 2 rows anew"}},
 		"an orphan":      {orphan, []string{"plan the files again for what is left of the orphans (1)"}},
