@@ -128,6 +128,7 @@ func Main(ctx context.Context, env Env) (code int) {
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	err = stopped(ctx, err)
 	complain(env.Stderr, err)
 	if advice := adviseOn(cmd, err); advice != "" {
 		say(env.Stderr, "hint: %s", fleet.Printable(advice))

@@ -97,6 +97,26 @@ func runError(run *report.Run) error {
 	return errors.Join(run.Cut, run.Doubt, rows)
 }
 
+// stopped is an error that tells which signal it was, where all that was under way
+// knows is that it was cancelled.
+func stopped(ctx context.Context, err error) error {
+	var by *interrupted
+	if !errors.Is(err, context.Canceled) || !errors.As(context.Cause(ctx), &by) {
+		return err
+	}
+	return &cutOff{err, by}
+}
+
+type cutOff struct {
+	err error
+	by  *interrupted
+}
+
+func (c *cutOff) Error() string {
+	return strings.ReplaceAll(c.err.Error(), context.Canceled.Error(), c.by.Error())
+}
+func (c *cutOff) Unwrap() error { return c.err }
+
 // reported is an error that a run's own output says; it has no text any more.
 type reported struct{ err error }
 

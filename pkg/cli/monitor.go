@@ -88,7 +88,7 @@ func (m *monitoring) watch(ctx context.Context, env Env, command string, c *conn
 			w.end(ctx, exitInternal, errors.New("internal error"), c)
 		}
 	}()
-	err = do(env)
+	err = stopped(ctx, do(env))
 	crashed = false
 	w.end(ctx, exitCode(ctx, err), err, c)
 	return err
