@@ -117,7 +117,10 @@ func TestBesideARun(t *testing.T) {
 		}
 	}
 	for id := range s.journals() {
-		if c, code := s.do("runs", "show", id); code != 0 || !c.out.has("still running") {
+		if c, code := s.do("runs", "show", id); code != 0 || !c.out.has("still running: ") || !c.out.has(" in flight") || c.out.has("cut short") {
+			t.Errorf("a run that goes on is shown so:\n%s", c)
+		}
+		if c, code := s.do("show", "--format", "json", id); code != 0 || !c.out.has(`"callsLeft": `) {
 			t.Errorf("a run that goes on is shown so:\n%s", c)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -146,9 +147,10 @@ func (r *ofRun) report() *report.Run {
 	run.Cut, run.Doubt = told(end.Cut), told(end.Doubt)
 	if !ended {
 		run.Ended = r.LastTime()
-		run.Cut = errors.New("it was cut off; sftctl resume " + run.ID + " finishes it")
 		if r.Running() {
-			run.Cut = errors.New("it is still running")
+			run.Live = r.soFar(time.Now())
+		} else {
+			run.Cut = errors.New("it was cut off; sftctl resume " + run.ID + " finishes it")
 		}
 		run.Doubt = errors.New("there was no listing after it yet")
 	}

@@ -19,14 +19,15 @@ type Run struct {
 	Results   []apply.Result
 	Started   time.Time
 	Ended     time.Time
-	Reads     int64  // requests that change nothing, logins among them
-	Settles   int64  // those of them that found out what an unknown call did
-	Cut       error  // why the run ended early, nil when it did not
-	Doubt     error  // why the listing after the run could not be made, nil when it was
-	Exit      int    // the exit code
-	Over      bool   // no command goes on with it: it still goes on by itself, or another run took its place
-	Simulated bool   // nothing real was touched
-	Tool      string // name and version of the program
+	Reads     int64     // requests that change nothing, logins among them
+	Settles   int64     // those of them that found out what an unknown call did
+	Cut       error     // why the run ended early, nil when it did not
+	Doubt     error     // why the listing after the run could not be made, nil when it was
+	Exit      int       // the exit code
+	Live      *Progress // how far it is while another process does it, nil when none does
+	Over      bool      // no command goes on with it: it still goes on by itself, or another run took its place
+	Simulated bool      // nothing real was touched
+	Tool      string    // name and version of the program
 }
 
 // Options say how something is shown.

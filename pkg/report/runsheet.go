@@ -15,13 +15,7 @@ const sheetRows = 100
 
 // sheet says what a run came to.
 func (r *Run) sheet(opts Options) *sheet {
-	s := &sheet{What: "run", ID: fleet.Printable(r.ID), Remark: simulated(r.Simulated), Counts: outcomes(r.Count()), Facts: r.where()}
-	if r.Cut != nil {
-		s.Alerts = append(s.Alerts, "cut short: "+fleet.Printable(oneLine(r.Cut.Error())))
-	}
-	if r.Doubt != nil {
-		s.Alerts = append(s.Alerts, "not verified: "+fleet.Printable(oneLine(r.Doubt.Error())))
-	}
+	s := &sheet{What: "run", ID: fleet.Printable(r.ID), Remark: simulated(r.Simulated), Counts: outcomes(r.Count()), Facts: r.where(), Alerts: r.alerts()}
 	if reasons := r.reasonSection(); len(reasons.Groups) > 0 {
 		s.Sections = append(s.Sections, reasons)
 	}
@@ -52,7 +46,7 @@ func (r *Run) where() []fact {
 	if g := guards(r.Plan.Limits); g.Text != "" {
 		facts = append(facts, g)
 	}
-	if r.Doubt == nil {
+	if r.Doubt == nil && r.Live == nil {
 		facts = append(facts, fact{"verified", fleet.Count(r.verified(), "row") + " by a listing after the run", false})
 	}
 	return facts

@@ -103,13 +103,35 @@ type remark struct {
 // facts are what a run came to, besides its rows.
 func (r *Run) facts() []remark {
 	facts := []remark{{plain, fmt.Sprintf("%s (%s planned), %s, %s", fleet.Count(r.Mutations(), "mutating call"), fleet.Number(r.Plan.Counts.Calls), r.readsText(), took(r.Ended.Sub(r.Started)))}}
-	if r.Cut != nil {
-		facts = append(facts, remark{red, "cut short: " + fleet.Printable(oneLine(r.Cut.Error()))})
+	for _, alert := range r.alerts() {
+		facts = append(facts, remark{r.alarm(), alert})
 	}
-	if r.Doubt != nil {
-		return append(facts, remark{red, "not verified: " + fleet.Printable(oneLine(r.Doubt.Error()))})
+	if r.Live != nil || r.Doubt != nil {
+		return facts
 	}
 	return append(facts, remark{plain, fleet.Count(r.verified(), "row") + " verified by a listing after the run"})
+}
+
+// alerts are what whoever reads of a run has to know first.
+func (r *Run) alerts() (all []string) {
+	if r.Live != nil {
+		return []string{"still running: " + r.Live.String()}
+	}
+	if r.Cut != nil {
+		all = append(all, "cut short: "+fleet.Printable(oneLine(r.Cut.Error())))
+	}
+	if r.Doubt != nil {
+		all = append(all, "not verified: "+fleet.Printable(oneLine(r.Doubt.Error())))
+	}
+	return all
+}
+
+// alarm is the ink of the alerts: that a run goes on is none.
+func (r *Run) alarm() ink {
+	if r.Live != nil {
+		return plain
+	}
+	return red
 }
 
 func (r *Run) readsText() string {

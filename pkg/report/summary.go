@@ -31,6 +31,27 @@ type summary struct {
 	Reads     int64                 `json:"reads"`
 	Settles   int64                 `json:"settlingReads"`
 	Reasons   []Reason              `json:"reasons,omitempty"`
+	Running   *running              `json:"running,omitempty"`
+}
+
+// running is how far a run is that goes on.
+type running struct {
+	Done     int     `json:"done"`
+	Total    int     `json:"total"`
+	NotDone  int     `json:"notDone"`
+	Unknown  int     `json:"unknown"`
+	InFlight int     `json:"inFlight"`
+	Calls    int     `json:"callsLeft"`
+	Rate     float64 `json:"callsPerSecond"`
+	Seconds  float64 `json:"secondsLeft,omitempty"`
+}
+
+func (r *Run) running() *running {
+	if r.Live == nil {
+		return nil
+	}
+	p := r.Live
+	return &running{p.Done, p.Total, p.NotDone, p.Unknown, p.InFlight, p.Calls, p.Rate, p.Left.Round(time.Second).Seconds()}
 }
 
 // WriteSummary writes summary.json.
@@ -42,7 +63,7 @@ func (r *Run) summary() summary {
 		Started: r.Started.UTC(), Ended: r.Ended.UTC(), Seconds: r.Ended.Sub(r.Started).Seconds(), Exit: r.Exit,
 		Cut: fleet.Message(r.Cut), Doubt: fleet.Message(r.Doubt), Rows: r.Plan.Counts.Rows, Orphans: r.Plan.Counts.Orphans,
 		Outcomes: r.Count(), Verified: r.verified(), Mutations: r.Mutations(), Planned: r.Plan.Counts.Calls, Reads: r.Reads, Settles: r.Settles,
-		Reasons: r.Reasons(),
+		Reasons: r.Reasons(), Running: r.running(),
 	}
 }
 
