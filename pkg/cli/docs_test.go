@@ -32,7 +32,10 @@ func TestDocs(t *testing.T) {
 		t.Fatalf("got no documents, %v", err)
 	}
 	for _, path := range paths {
-		t.Run(filepath.Base(path), func(t *testing.T) { newDocReader(t).document(path) })
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel() // each waits for the pace it tells of
+			newDocReader(t).document(path)
+		})
 	}
 }
 
