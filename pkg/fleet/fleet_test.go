@@ -3,6 +3,7 @@ package fleet
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +54,8 @@ func TestParseICCID(t *testing.T) {
 		for _, says := range strings.Split(tt.says, "|") {
 			said = said || strings.Contains(err.Error(), says)
 		}
-		if !said || !errors.As(err, &problem) || problem.Sum != (tt.want != "") {
+		if !said || !errors.As(err, &problem) || problem.Sum != (tt.want != "") ||
+			problem.Spreadsheet != regexp.MustCompile("zeros|scientific|fraction").MatchString(tt.says) {
 			t.Errorf("%q: got %v, want it to say %q", tt.text, err, tt.says)
 		}
 	}

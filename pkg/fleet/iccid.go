@@ -13,11 +13,12 @@ type ICCID string
 // ICCIDProblem is what ParseICCID finds wrong. Sum is true when only the check
 // digit, or the trace of a spreadsheet in otherwise plain digits, is wrong: a
 // caller may lower that to a warning, and the ICCID returned beside it is good
-// to use then.
+// to use then. Spreadsheet is true when a spreadsheet damaged the number.
 type ICCIDProblem struct {
-	Text string
-	What string
-	Sum  bool
+	Text        string
+	What        string
+	Sum         bool
+	Spreadsheet bool
 }
 
 func (p *ICCIDProblem) Error() string {
@@ -41,10 +42,10 @@ func ParseICCID(text string) (ICCID, error) {
 		digits = strings.TrimSuffix(inner, `"`)
 	}
 	if scientific.MatchString(digits) {
-		return "", &ICCIDProblem{Text: text, What: "is in scientific notation, want 19 or 20 digits; " + importAsText}
+		return "", &ICCIDProblem{Text: text, Spreadsheet: true, What: "is in scientific notation, want 19 or 20 digits; " + importAsText}
 	}
 	if strings.HasSuffix(digits, ".0") || strings.HasSuffix(digits, ",0") {
-		return "", &ICCIDProblem{Text: text, What: "ends in a decimal fraction, want 19 or 20 digits; " + importAsText}
+		return "", &ICCIDProblem{Text: text, Spreadsheet: true, What: "ends in a decimal fraction, want 19 or 20 digits; " + importAsText}
 	}
 	digits = strings.NewReplacer(" ", "", "-", "", "\u00a0", "").Replace(digits)
 	if len(digits) > 0 && (digits[len(digits)-1] == 'F' || digits[len(digits)-1] == 'f') {
@@ -61,7 +62,7 @@ func ParseICCID(text string) (ICCID, error) {
 
 func checkSum(text string, c ICCID) (ICCID, error) {
 	if strings.Trim(string(c[15:]), "0") == "" {
-		return c, &ICCIDProblem{Text: text, Sum: true, What: "has only zeros after its 15th digit; " + importAsText}
+		return c, &ICCIDProblem{Text: text, Sum: true, Spreadsheet: true, What: "has only zeros after its 15th digit; " + importAsText}
 	}
 	if want := luhn(string(c[:len(c)-1])); c[len(c)-1] != want {
 		return c, &ICCIDProblem{Text: text, Sum: true,
