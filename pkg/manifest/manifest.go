@@ -77,13 +77,22 @@ func (o Options) withDefaults() Options {
 // fleet.Problems, a *Problem each, with everything that is wrong in all of the
 // files; the fleet is nil then.
 func Read(files []string, opts Options) (*fleet.Fleet, []Warning, error) {
-	r := &reader{opts: opts.withDefaults(), ids: newIdentities(), named: map[string]bool{}}
+	r := newReader(opts)
 	if len(files) == 0 {
 		r.add(place{}, "no file is given", "", "a YAML or CSV file, or - for standard input")
 	}
 	for _, name := range files {
 		r.readFile(name)
 	}
+	return r.end()
+}
+
+func newReader(opts Options) *reader {
+	return &reader{opts: opts.withDefaults(), ids: newIdentities(), named: map[string]bool{}}
+}
+
+// end checks what only shows in all files together, and says what was read.
+func (r *reader) end() (*fleet.Fleet, []Warning, error) {
 	r.checkPolicies()
 	r.checkRenames()
 	r.settleColumns()
