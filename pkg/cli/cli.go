@@ -168,7 +168,7 @@ func newRoot(env Env) *cobra.Command {
 		return stdinOnce(cmd, args)
 	}
 	root.AddCommand(newValidate(env), newPlan(env), newShow(env), newApply(env), newReconcile(env), newResume(env), newRetry(env), newUndo(env), newRuns(env), newDrift(env),
-		newExport(env), newGet(env), newDoctor(env), newLogout(env), newSimulator(env), newSchema(env), newVersion(env))
+		newExport(env), newGet(env), newDoctor(env), newLogout(env), newSimulator(env), newInit(env), newSchema(env), newVersion(env))
 	for _, t := range topics {
 		root.AddCommand(t.command())
 	}

@@ -53,7 +53,7 @@ func runExport(ctx context.Context, env Env, o exportOptions) error {
 		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--format: got %s, want csv or yaml", fleet.Quote(o.format)))
 	}
 	if o.out != "" && o.out != "-" {
-		if err := replaceable(o.out, o.mayReplace); err != nil {
+		if err := replaceable("--out", o.out, o.mayReplace); err != nil {
 			return err
 		}
 	}

@@ -201,7 +201,7 @@ func checkOut(dir, path string) error {
 	if path == "" {
 		return writable(dir)
 	}
-	return replaceable(path, func(path string) error {
+	return replaceable("--out", path, func(path string) error {
 		if isPlan(path) {
 			return nil
 		}

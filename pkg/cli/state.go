@@ -97,21 +97,39 @@ func replaceFile(path string, mode fs.FileMode, write func(io.Writer) error) (er
 	return f.CloseAtomicallyReplace()
 }
 
+// createFile writes a file that must not be there, whole or not at all: aside
+// first, then linked, as a rename would replace what somebody made meanwhile.
+func createFile(path string, write func(io.Writer) error) (err error) {
+	defer func() { err = fleet.Kind(fleet.ErrIO, err) }()
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	if err := errors.Join(write(f), f.Sync()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return f.CloseAtomicallyReplace() // a disk without links
+}
+
 // replaceable refuses to write over what somebody may still need: anything that
 // is no regular file, and a file that may not be replaced. The folder of a file
-// that a person named must be there.
-func replaceable(path string, may func(path string) error) error {
+// that a person named must be there. What named it begins the error.
+func replaceable(named, path string, may func(path string) error) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--out %s: there is no folder %s", path, filepath.Dir(path)))
+			return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s %s: there is no folder %s", named, path, filepath.Dir(path)))
 		}
 		return nil
 	case err != nil:
 		return fleet.Kind(fleet.ErrIO, err)
 	case !info.Mode().IsRegular():
-		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("--out %s: it is no regular file, and is not replaced", path))
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s %s: it is no regular file, and is not replaced", named, path))
 	}
 	return fleet.Kind(fleet.ErrUsage, may(path))
 }
