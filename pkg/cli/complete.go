@@ -75,6 +75,11 @@ func fleetFiles(*cobra.Command, []string, string) ([]cobra.Completion, cobra.She
 	return []cobra.Completion{"yaml", "yml", "csv"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
+// manifestFile completes the place of a manifest.
+func manifestFile(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return []cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
 // fleetFilesOrPlan completes what apply does.
 func fleetFilesOrPlan(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return []cobra.Completion{"yaml", "yml", "csv", "plan"}, cobra.ShellCompDirectiveFilterFileExt

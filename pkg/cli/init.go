@@ -37,7 +37,8 @@ cells say which field each gives. What each was taken for, and why, stands in th
 before you use it.
 
 A file that is there already is not replaced. Nothing is read but the CSV, and nothing is sent.`,
-		Args: atMostOne,
+		Args:              atMostOne,
+		ValidArgsFunction: manifestFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.out = append(args, startFile)[0]
 			return runInit(cmd.Context(), env, o)

@@ -70,6 +70,6 @@ func runValidate(_ context.Context, env Env, in inputs, files []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "valid: %s rows in %s files\n", fleet.Number(len(want.Specs)), fleet.Number(len(want.Inputs)))
+	_, err = fmt.Fprintf(env.Stdout, "valid: %s in %s\n", fleet.Count(len(want.Specs), "row"), fleet.Count(len(want.Inputs), "file"))
 	return fleet.Kind(fleet.ErrIO, err)
 }
