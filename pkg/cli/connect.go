@@ -58,7 +58,7 @@ func (c *connection) bind(cmd *cobra.Command) {
 	f.BoolVar(&c.tokenCache, "token-cache", false, "keep the access token for the commands of the next minutes, in a file in the state directory that only you can read; sftctl logout removes it")
 	f.StringVar(&c.listing, "listing", "paged", "how the platform lists: paged, unpaged (it gives everything at once), or unpaged-lookups (it does so with plans, service profiles, APN groups and SIM products)")
 	offer(f, "listing", listings...)
-	f.Float64Var(&c.rate, "rate", 1.8, "calls per second; the platform allows about 2 (0: no limit)")
+	f.Float64Var(&c.rate, "rate", platform.DefaultRate, "calls per second; the platform allows about 2 (0: no limit)")
 	f.StringVar(&c.parallelism, "parallelism", "auto", "tasks at a time; auto follows from rate and call timeout")
 	offer(f, "parallelism", "auto")
 	f.DurationVar(&c.callTimeout, "call-timeout", wire.LongDeadline, "how long to wait for one call; the platform may take 180s")

@@ -21,16 +21,19 @@ type Options struct {
 	BaseURL       string // scheme and host; plain http only to loopback
 	Username      string
 	Password      Secret
-	TargetAccount string // the account a reseller acts as, empty for one's own
-	Dialect       wire.Dialect
-	Purse         *pace.Purse
-	Parallel      int            // calls in flight, for the connections to keep
-	CallTimeout   time.Duration  // for the calls that may take 180 s; others wait at most 40 s
-	Grace         time.Duration  // how long a mutation in flight may go on after the context ended
-	MaxOutage     time.Duration  // no useful answer, or nothing but throttles, for longer than this: give up
-	Refusals      Refusals       // remembers refused logins between runs; nil remembers nothing
-	Cache         Cache          // keeps the access token between runs; nil keeps nothing
-	Roots         *x509.CertPool // who may vouch for the platform, as Roots makes them; nil: whom the system trusts
+	TargetAccount string       // the account a reseller acts as, empty for one's own
+	Dialect       wire.Dialect // nil is wire.EndpointInfo, which is documented
+	// Purse is what every request is paid from. Nil is one of this client's own, of
+	// DefaultRate: other clients and programs, which the platform counts together
+	// with it, know nothing of that one. They share a pace.NewShared.
+	Purse       *pace.Purse
+	Parallel    int            // calls in flight, for the connections to keep
+	CallTimeout time.Duration  // for the calls that may take 180 s; others wait at most 40 s
+	Grace       time.Duration  // how long a mutation in flight may go on after the context ended
+	MaxOutage   time.Duration  // no useful answer, or nothing but throttles, for longer than this: give up
+	Refusals    Refusals       // remembers refused logins between runs; nil remembers nothing
+	Cache       Cache          // keeps the access token between runs; nil keeps nothing
+	Roots       *x509.CertPool // who may vouch for the platform, as Roots makes them; nil: whom the system trusts
 	// Proxy says through which proxy a request goes; nil means as the environment
 	// has it (HTTPS_PROXY, NO_PROXY).
 	Proxy func(*http.Request) (*url.URL, error)
@@ -68,6 +71,7 @@ type Cache interface {
 const (
 	DefaultGrace     = 80 * time.Second
 	DefaultMaxOutage = time.Hour
+	DefaultRate      = 1.8 // calls per second; the platform allows about two (observed)
 )
 
 // Client speaks to one account of the platform. It may be used by several
@@ -92,25 +96,46 @@ func New(opts Options) (*Client, error) {
 	if opts.Username == "" || opts.Password.Empty() {
 		return nil, fleet.Kind(fleet.ErrUsage, errors.New("no credentials: give a user name and a password"))
 	}
-	if opts.CallTimeout <= 0 {
-		opts.CallTimeout = wire.LongDeadline
-	}
-	if opts.Grace <= 0 {
-		opts.Grace = DefaultGrace
-	}
-	if opts.MaxOutage <= 0 {
-		opts.MaxOutage = DefaultMaxOutage
-	}
-	c := &Client{opts: opts, base: base, http: opts.Transport}
+	c := &Client{opts: opts.filled(), base: base, http: opts.Transport}
 	if c.http == nil {
 		if c.proxy, err = proxyOf(base, opts.Proxy); err != nil {
 			return nil, fleet.Kind(fleet.ErrUsage, err)
 		}
-		c.http = newTransport(base, c.proxy, opts)
+		c.http = newTransport(base, c.proxy, c.opts)
 	}
 	c.tokens = newTokens(c)
-	c.breaker = newBreaker(opts.MaxOutage, c.probe)
+	c.breaker = newBreaker(c.opts.MaxOutage, c.probe)
 	return c, nil
+}
+
+// filled are the options with what holds where they say nothing.
+func (o Options) filled() Options {
+	if o.Dialect == nil {
+		o.Dialect = wire.EndpointInfo{}
+	}
+	if o.Purse == nil {
+		o.Purse = pace.New(DefaultRate)
+	}
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = wire.LongDeadline
+	}
+	if o.Grace <= 0 {
+		o.Grace = DefaultGrace
+	}
+	if o.MaxOutage <= 0 {
+		o.MaxOutage = DefaultMaxOutage
+	}
+	return o
+}
+
+// AbilitiesOf are those of the dialect of a name, for who recalls a run that
+// may have spoken another one. The error is an ErrPlan.
+func AbilitiesOf(dialect string) (fleet.Abilities, error) {
+	d, ok := wire.DialectByName(dialect)
+	if !ok {
+		return fleet.Abilities{}, fleet.Kind(fleet.ErrPlan, fmt.Errorf("unknown dialect %s, want %s", fleet.Quote(dialect), fleet.Alternatives(wire.DialectNames())))
+	}
+	return d.Abilities(), nil
 }
 
 // baseURL checks the platform's address: https, or plain http to loopback.

@@ -403,3 +403,35 @@ func TestBaseURLs(t *testing.T) {
 		}
 	}
 }
+
+// Who leaves out the pace is held to the platform's, and who leaves out the dialect
+// speaks the documented one.
+func TestNewWithoutPaceAndDialect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(func(string, int) answer { return answer{} })
+		c := client(t, s, func(o *Options) { o.Purse, o.Dialect = nil, nil })
+		if got, want := c.Abilities().Dialect, (wire.EndpointInfo{}).Abilities().Dialect; got != want || c.Pace() != DefaultRate {
+			t.Errorf("got dialect %s at %g calls per second, want %s at %g", got, c.Pace(), want, DefaultRate)
+		}
+		began := time.Now()
+		for range 9 { // and a login
+			if _, err := c.Page(t.Context(), fleet.Query{List: fleet.RatePlans}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took < 4900*time.Millisecond {
+			t.Errorf("10 requests took %s, want at least 9 intervals of %g calls per second", took, DefaultRate)
+		}
+	})
+}
+
+func TestAbilitiesOf(t *testing.T) {
+	for _, name := range wire.DialectNames() {
+		if a, err := AbilitiesOf(name); err != nil || a.Dialect != name {
+			t.Errorf("%s: got %s, %v", name, a.Dialect, err)
+		}
+	}
+	if _, err := AbilitiesOf("latin"); !errors.Is(err, fleet.ErrPlan) {
+		t.Errorf("got %v, want an ErrPlan", err)
+	}
+}
