@@ -2,14 +2,8 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"sftctl/pkg/apply"
@@ -19,39 +13,6 @@ import (
 	"sftctl/pkg/report"
 	"sftctl/pkg/wire"
 )
-
-// accountDir is where the state of one account of one platform is kept. Its name
-// says which to a person; the digest tells apart what looks the same.
-func accountDir(state, baseURL, account string) string {
-	host := baseURL
-	if u, err := url.Parse(baseURL); err == nil && u.Host != "" {
-		host = plainHost(u)
-	}
-	sum := sha256.Sum256([]byte(host + "\n" + account))
-	return filepath.Join(state, "accounts", plain(host)+"~"+plain(account)+"~"+hex.EncodeToString(sum[:4]))
-}
-
-// plainHost is the one form of a host that can be written in several: two forms
-// of it must not be two accounts, each with a lock of its own.
-func plainHost(u *url.URL) string {
-	name, port := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), u.Port()
-	if port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
-		return name
-	}
-	return net.JoinHostPort(name, port)
-}
-
-// plain leaves of a text what may stand in a file name.
-func plain(text string) string {
-	keep := func(r rune) rune {
-		if r < 0x80 && (r == '.' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
-			return r
-		}
-		return '_'
-	}
-	text = strings.Map(keep, text)
-	return strings.TrimLeft(text[:min(len(text), 40)], ".")
-}
 
 // holding sets a connection up and holds the account for as long as a command
 // that changes something takes.
@@ -129,13 +90,6 @@ func recall(store *journal.Store, h *journal.History, now journal.Moment) (*ofRu
 	return &ofRun{h, p, results}, err
 }
 
-// clean says, without recalling it, that a run left nothing: it ended with all of
-// its rows done or unchanged, which is what 0 means.
-func clean(h *journal.History) bool {
-	end, ended := h.Ended()
-	return ended && end.Exit == exitOK
-}
-
 // unfinished says whether a run has tasks that may still be begun or settled, or
 // results that nobody verified.
 func (r *ofRun) unfinished() bool {
@@ -201,7 +155,7 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 func (s *session) supersede(by string, p *plan.Plan) error {
 	histories, err := s.store.Histories()
 	for _, h := range histories {
-		if clean(h) || s.store.SupersededBy(h) != "" {
+		if h.Clean() || s.store.SupersededBy(h) != "" {
 			continue
 		}
 		old, broken := s.recall(h)

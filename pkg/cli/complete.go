@@ -158,7 +158,7 @@ func anyRun(storedRun) bool { return true }
 
 // leftSomething is for runs that may be resumed, as far as is known.
 func leftSomething(r storedRun) bool {
-	return r.history == nil || !clean(r.history) && r.store.SupersededBy(r.history) == ""
+	return r.history == nil || !r.history.Clean() && r.store.SupersededBy(r.history) == ""
 }
 
 // runsLike are the newest runs whose id begins with a text.

@@ -154,7 +154,7 @@ func (s *session) end(env Env) error {
 // place makes the account's place in the state directory: its runs, and the
 // slots that all programs on this machine share.
 func (s *session) place(state string) (err error) {
-	s.dir = accountDir(state, s.baseURL, s.account)
+	s.dir = journal.AccountDir(state, s.baseURL, s.account)
 	if err := (journal.OS{}).MkdirAll(filepath.Dir(s.dir)); err != nil { // also one that was there, and wider
 		return fleet.Kind(fleet.ErrIO, err)
 	}

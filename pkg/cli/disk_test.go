@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sftctl/pkg/journal"
 )
 
 // accountAt is the directory of the site's account.
@@ -22,7 +24,7 @@ func (s *site) accountAt() string {
 			url = value
 		}
 	}
-	return accountDir(s.path("state"), url, "ann")
+	return journal.AccountDir(s.path("state"), url, "ann")
 }
 
 func put(t *testing.T, path, text string) {

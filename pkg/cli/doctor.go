@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/platform"
 	"sftctl/pkg/wire"
 )
@@ -268,7 +269,7 @@ func (e *examination) credentials(context.Context) finding {
 // place is where the account's state is kept.
 func (e *examination) place() {
 	if e.base != nil {
-		e.dir = accountDir(e.state, e.opts.BaseURL, firstOf(e.o.targetAccount, e.o.account, e.opts.Username))
+		e.dir = journal.AccountDir(e.state, e.opts.BaseURL, firstOf(e.o.targetAccount, e.o.account, e.opts.Username))
 	}
 }
 

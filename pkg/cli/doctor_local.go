@@ -203,7 +203,7 @@ func (e *examination) runs(context.Context) finding {
 
 // unended says whether a run has something left that no other run took over.
 func unended(store *journal.Store, h *journal.History) bool {
-	if clean(h) || len(h.Open()) == 0 && store.SupersededBy(h) != "" {
+	if h.Clean() || len(h.Open()) == 0 && store.SupersededBy(h) != "" {
 		return false
 	}
 	old, err := recall(store, h, journal.SystemClock())

@@ -263,7 +263,7 @@ func TestDoctorDoesNotRepeatARefusedLogin(t *testing.T) {
 func TestDoctorLooksAtTheState(t *testing.T) {
 	p := withPlatform(t, 2, nil)
 	state := filepath.Join(p.dir, "state")
-	account := accountDir(state, p.url, "ann")
+	account := journal.AccountDir(state, p.url, "ann")
 	csv := write(t, filepath.Join(p.dir, "f.csv"), "endpointName,planId,serviceProfileId,simProductId\nnew,100234,SP_1249,7\n")
 	if code, out, talk := in(t, p.dir, "", map[string]string{"SFTCTL_PASSWORD": canary}, "apply", "--yes", "--reports", filepath.Join(p.dir, "reports"), "--url", p.url, csv); code != 0 {
 		t.Fatalf("got code %d, %s%s", code, out, talk)

@@ -154,31 +154,3 @@ func TestKilledOwner(t *testing.T) {
 		t.Error("a lock outlived its owner")
 	}
 }
-
-// However the platform's address is written, the account has one directory and so
-// one lock.
-func TestOneDirectoryPerAccount(t *testing.T) {
-	for _, same := range [][]string{
-		{"https://sft.bics.com", "https://SFT.bics.com", "https://sft.bics.com:443", "https://sft.bics.com./", "HTTPS://sft.bics.com/api"},
-		{"http://127.0.0.1:8480", "http://127.0.0.1:8480/"},
-		{"http://127.0.0.1", "http://127.0.0.1:80"},
-		{"http://[::1]:8480", "http://[::1]:8480/"},
-	} {
-		for _, url := range same[1:] {
-			if got, want := accountDir("state", url, "ann"), accountDir("state", same[0], "ann"); got != want {
-				t.Errorf("%s: got %s, want %s as for %s", url, got, want, same[0])
-			}
-		}
-	}
-	seen := map[string]string{}
-	for _, one := range []struct{ url, account string }{
-		{"https://sft.bics.com", "ann"}, {"https://sft.bics.com", "Ann"}, {"https://sft.bics.com:8443", "ann"}, {"http://127.0.0.1:1", "ann"},
-		{"http://127.0.0.1:11", "ann"}, {"http://[::1]:1", "ann"}, {"http://localhost:1", "ann"}, {"https://sft.bics.com", "a/nn"}, {"https://sft.bics.com", "a_nn"},
-	} {
-		dir := accountDir("state", one.url, one.account)
-		if other, taken := seen[strings.ToLower(dir)]; taken {
-			t.Errorf("%v and %s share %s", one, other, dir)
-		}
-		seen[strings.ToLower(dir)] = one.url + " " + one.account
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 )
 
 func newLogout(env Env) *cobra.Command {
@@ -35,7 +36,7 @@ func runLogout(env Env, o connection) error {
 	case state == "":
 		return noState()
 	}
-	dir := accountDir(state, strings.TrimSuffix(o.url, "/"), account)
+	dir := journal.AccountDir(state, strings.TrimSuffix(o.url, "/"), account)
 	left, _ := filepath.Glob(filepath.Join(dir, "."+tokenFile+"*"))
 	removed, failed := 0, []error(nil)
 	for _, path := range append(left, filepath.Join(dir, tokenFile)) {

@@ -62,7 +62,7 @@ func (s *session) remark(env Env, old *ofRun) {
 		say(env.Stderr, "run %s is superseded by run %s, which worked on some of the same endpoints since; look closely at the plan", old.Run, by)
 	case old.Running():
 		say(env.Stderr, "run %s still goes on: the plan is about how it stands now", old.Run)
-	case !clean(old.History) && old.unfinished():
+	case !old.Clean() && old.unfinished():
 		say(env.Stderr, "run %s is not finished: sftctl resume %s goes on with it; the plan is made all the same", old.Run, old.Run)
 	}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/inventory"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
 
@@ -78,17 +78,6 @@ func (g *guards) given() plan.Limits {
 	return plan.Limits{Percent: l.Percent, Shrink: allowed("allow-shrink", l.Shrink), InventoryShrink: allowed("allow-inventory-shrink", l.InventoryShrink), FirstRun: true,
 		Deletes: limit("max-deletes", l.Deletes), Delinks: limit("max-delinks", l.Delinks), Suspends: limit("max-suspends", l.Suspends),
 		Activations: limit("max-activations", l.Activations), Modifies: limit("max-modifies", l.Modifies)}
-}
-
-// newID names a plan or a run: UTC time and four characters.
-func newID(now time.Time) string {
-	const letters = "abcdefghjkmnpqrstuvwxyz23456789"
-	tail := make([]byte, 4)
-	_, _ = rand.Read(tail) // it never fails
-	for i := range tail {
-		tail[i] = letters[int(tail[i])%len(letters)]
-	}
-	return now.UTC().Format("20060102T150405Z") + "-" + string(tail)
 }
 
 // look is what the platform says that a plan needs: look-ups first, because
@@ -167,7 +156,7 @@ func (s *session) build(want *fleet.Fleet, l look, t terms) (*plan.Plan, error) 
 		known = func(id fleet.ID) bool { return t.known[id] }
 	}
 	return plan.Build(want, l.have, plan.Options{
-		ID: newID(l.at), Created: l.at.UTC().Truncate(time.Second), Tool: version(), BaseURL: s.baseURL, Account: s.account, Simulated: s.simulated,
+		ID: journal.NewID(l.at), Created: l.at.UTC().Truncate(time.Second), Tool: version(), BaseURL: s.baseURL, Account: s.account, Simulated: s.simulated,
 		Abilities: s.client.Abilities(), Limits: t.limits, Rate: s.rate, Products: l.products, Doubts: t.doubts,
 		Choice: t.choice, Earlier: t.earlier, Known: known,
 	})

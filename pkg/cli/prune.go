@@ -142,7 +142,7 @@ func (s *session) counts(h *journal.History) bool {
 	if len(h.Open()) > 0 || !h.Verified() {
 		return true
 	}
-	if clean(h) || s.store.SupersededBy(h) != "" {
+	if h.Clean() || s.store.SupersededBy(h) != "" {
 		return false
 	}
 	old, err := s.recall(h)
@@ -159,7 +159,7 @@ func benchmarks(all []*journal.History) map[string]bool {
 		if end, _ := h.LastEnd(); end.Live > 0 {
 			last["live"] = h.Run
 		}
-		if h.Rows > 0 && clean(h) {
+		if h.Rows > 0 && h.Clean() {
 			last["files "+filesOf(h)] = h.Run
 		}
 		for command := range successes(h) {

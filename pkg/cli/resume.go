@@ -71,7 +71,7 @@ func (s *session) choose(args []string) (string, error) {
 	}
 	for i := len(histories) - 1; i >= 0; i-- {
 		h := histories[i]
-		if clean(h) || s.store.SupersededBy(h) != "" {
+		if h.Clean() || s.store.SupersededBy(h) != "" {
 			continue
 		}
 		if old, err := s.recall(h); err != nil || old.unfinished() {

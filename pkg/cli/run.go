@@ -78,7 +78,7 @@ type work struct {
 // begin journals a new run, which takes the place of older ones. Those are marked
 // first: whatever happens in between, none of them is resumed.
 func (s *session) begin(w *work) (*report.Run, error) {
-	run := &report.Run{ID: newID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
+	run := &report.Run{ID: journal.NewID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
 	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: absolute(w.plan.Inputs), Rows: whole(w.plan), At: run.Started}
 	err := s.supersede(run.ID, w.plan)
 	if err != nil {

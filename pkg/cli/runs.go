@@ -74,7 +74,7 @@ func state(store *journal.Store, h *journal.History) string {
 	if by := store.SupersededBy(h); by != "" {
 		return "superseded by " + by
 	}
-	if clean(h) {
+	if h.Clean() {
 		return "finished, exit 0"
 	}
 	end, ended := h.Ended()

@@ -45,7 +45,7 @@ func earlier(histories []*journal.History, inputs []fleet.Input) (e plan.Earlier
 		if e.LiveRun == "" || e.Live == 0 && end.Live > 0 {
 			e.Live, e.LiveRun = end.Live, h.Run
 		}
-		if e.RowsRun == "" && h.Rows > 0 && clean(h) && slices.EqualFunc(h.Inputs, inputs, same) {
+		if e.RowsRun == "" && h.Rows > 0 && h.Clean() && slices.EqualFunc(h.Inputs, inputs, same) {
 			e.Rows, e.RowsRun = h.Rows, h.Run
 		}
 	}

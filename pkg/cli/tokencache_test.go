@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sftctl/pkg/journal"
 	"sftctl/pkg/platform"
 	"sftctl/pkg/simulator"
 )
@@ -181,7 +182,7 @@ func TestARefusedTokenGoes(t *testing.T) {
 // Where no token can be kept, that is told, and nothing fails for it.
 func TestATokenThatCannotBeKept(t *testing.T) {
 	p := withPlatform(t, 0, nil)
-	path := filepath.Join(accountDir(filepath.Join(p.dir, "state"), p.url, "ann"), tokenFile)
+	path := filepath.Join(journal.AccountDir(filepath.Join(p.dir, "state"), p.url, "ann"), tokenFile)
 	if err := os.MkdirAll(filepath.Join(path, "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -223,6 +223,13 @@ func (h *History) Ended() (End, bool) {
 	return End{}, false
 }
 
+// Clean says whether a run left nothing: it ended with all of its rows done or
+// unchanged, which is what exit code 0 means.
+func (h *History) Clean() bool {
+	end, ended := h.Ended()
+	return ended && end.Exit == 0
+}
+
 // Verified says whether a listing showed all that the platform acknowledged to
 // the run. Until then a listing that lags may not show it, and the platform may
 // not have done it.

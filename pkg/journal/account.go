@@ -1,0 +1,60 @@
+package journal
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// AccountDir is where the state of one account of one platform is kept, below the
+// state directory: the runs, the lock, and the file "slots" of its pace. All who
+// work on an account from one machine have to use the same one, or they do not know
+// of each other. Its name says which it is to a person; the digest tells apart what
+// looks the same.
+func AccountDir(state, baseURL, account string) string {
+	host := baseURL
+	if u, err := url.Parse(baseURL); err == nil && u.Host != "" {
+		host = plainHost(u)
+	}
+	sum := sha256.Sum256([]byte(host + "\n" + account))
+	return filepath.Join(state, "accounts", plain(host)+"~"+plain(account)+"~"+hex.EncodeToString(sum[:4]))
+}
+
+// plainHost is the one form of a host that can be written in several: two forms
+// of it must not be two accounts, each with a lock of its own.
+func plainHost(u *url.URL) string {
+	name, port := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), u.Port()
+	if port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		return name
+	}
+	return net.JoinHostPort(name, port)
+}
+
+// plain leaves of a text what may stand in a file name.
+func plain(text string) string {
+	keep := func(r rune) rune {
+		if r < 0x80 && (r == '.' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
+			return r
+		}
+		return '_'
+	}
+	text = strings.Map(keep, text)
+	return strings.TrimLeft(text[:min(len(text), 40)], ".")
+}
+
+// NewID names a plan, or a run: UTC time in seconds and four random characters, so
+// that names of later times sort behind those of earlier ones.
+func NewID(now time.Time) string {
+	const letters = "abcdefghjkmnpqrstuvwxyz23456789"
+	tail := make([]byte, 4)
+	_, _ = rand.Read(tail) // it never fails
+	for i := range tail {
+		tail[i] = letters[int(tail[i])%len(letters)]
+	}
+	return now.UTC().Format("20060102T150405Z") + "-" + string(tail)
+}
