@@ -57,7 +57,7 @@ var mutants = []mutant{
 	{"all counts as verified", "pkg/cli/run.go", `Verified: run.Doubt == nil,`, `Verified: true,`},
 	{"a resume that sends nothing looks at nothing", "pkg/cli/run.go", `if s.mutations() == 0 && w.history == nil {`, `if s.mutations() == 0 {`},
 	{"what earlier runs were told is believed", "pkg/cli/account.go", `if err := apply.Confirm(`, `if err := func(...any) error { return nil }(`},
-	{"a run that was not verified is finished", "pkg/cli/account.go", `return !r.Verified() || len(r.Open()) > 0`, `return len(r.Open()) > 0`},
+	{"a run that was not verified is finished", "pkg/apply/past.go", `return !h.Verified() || len(h.Open()) > 0`, `return len(h.Open()) > 0`},
 	// The journal.
 	{"a disk that fails does not matter", "pkg/journal/journal.go", `j.fail(put(j.file, b.lines))`, `_ = put(j.file, b.lines)`},
 	{"what can be read is durable", "pkg/journal/store.go", `if err := s.replace(path, whole); err != nil {`, `if err := error(nil); err != nil {`},
@@ -82,11 +82,11 @@ var mutants = []mutant{
 	{"what was open is begun as well", "pkg/apply/apply.go", `		r.queue.take(i)`, `		_ = i`},
 	{"what the run made is another's", "pkg/cli/resume.go", `return there && !own[fleet.NameKey(live.Name)]`, `return there && live != nil`},
 	{"what earlier runs left open is not settled", "pkg/cli/account.go", `open == 0 && h.Verified() {`, `open >= 0 || h.Verified() {`},
-	{"doubts are forgotten", "pkg/cli/account.go", `for _, i := range h.Open() {`, `for _, i := range h.Open()[:0] {`},
+	{"doubts are forgotten", "pkg/apply/past.go", `for _, i := range h.Open() {`, `for _, i := range h.Open()[:0] {`},
 	{"unknown outcomes are not open", "pkg/journal/history.go", `open[r.Task] = r.Outcome == fleet.Unknown`, `open[r.Task] = false`},
 	{"superseded runs are resumed", "pkg/cli/resume.go", `if h.Clean() || s.store.SupersededBy(h) != "" {`, `if h.Clean() {`},
 	{"a plan is not marked as used", "pkg/journal/journal.go", `j.fail(j.use())`, `_ = j.use`},
-	{"a plan may be used again", "pkg/cli/apply.go", `if err == nil && run != "" {`, `if err == nil && run == "-" {`},
+	{"a plan may be used again", "pkg/journal/store.go", `	if !h.Begun() {`, `	if h.Begun() {`},
 	{"an interrupt ends calls in flight", "pkg/platform/transport.go", `if !op.Mutates() {`, `if true {`},
 	// What may be done.
 	{"nothing is read before it is hurt", "pkg/apply/task.go", `if !res.calls[res.done].Action.Hurts() {`, `if true {`},

@@ -8,7 +8,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"sftctl/pkg/apply"
-	"sftctl/pkg/journal"
 	"sftctl/pkg/report"
 )
 
@@ -94,35 +93,5 @@ func (w *progress) stop() {
 	}
 	if w.told != nil {
 		w.told(w.now())
-	}
-}
-
-// overheard is a journal that others listen to.
-type overheard struct {
-	apply.Journal
-	hear []func(journal.Record)
-}
-
-func (h overheard) Intent(i journal.Intent) error {
-	if err := h.Journal.Intent(i); err != nil {
-		return err
-	}
-	h.tell(i)
-	return nil
-}
-
-func (h overheard) Outcome(o journal.Outcome) {
-	h.Journal.Outcome(o)
-	h.tell(o)
-}
-
-func (h overheard) Finding(f journal.Finding) {
-	h.Journal.Finding(f)
-	h.tell(f)
-}
-
-func (h overheard) tell(r journal.Record) {
-	for _, hear := range h.hear {
-		hear(r)
 	}
 }

@@ -73,7 +73,7 @@ func remember(s *session, used map[string]bool) (m memory) {
 	}
 	for _, h := range histories {
 		used[h.Plan] = used[h.Plan] || h.Begun()
-		m.earlier[filesOf(h)] = earlier(histories, h.Inputs)
+		m.earlier[filesOf(h)] = apply.Earlier(histories, h.Inputs)
 		maps.Copy(m.success, successes(h))
 	}
 	for id, was := range used {

@@ -19,6 +19,7 @@ import (
 	"sftctl/pkg/inventory"
 	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
+	"sftctl/pkg/platform"
 	"sftctl/pkg/report"
 )
 
@@ -75,16 +76,10 @@ type work struct {
 	maxAge  time.Duration  // how old what a task rests on may be when it is begun
 }
 
-// begin journals a new run, which takes the place of older ones. Those are marked
-// first: whatever happens in between, none of them is resumed.
-func (s *session) begin(w *work) (*report.Run, error) {
-	run := &report.Run{ID: journal.NewID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
-	h := journal.Header{Run: run.ID, Plan: w.plan.ID, BaseURL: s.baseURL, Account: s.account, Dialect: w.plan.Dialect, Inputs: absolute(w.plan.Inputs), Rows: whole(w.plan), At: run.Started}
-	err := s.supersede(run.ID, w.plan)
-	if err != nil {
-		return nil, err
-	}
-	w.journal, err = s.store.Create(h, s.opened(w.command), w.plan.Write)
+// begin journals a new run of the work's plan.
+func (s *session) begin(w *work) (run *report.Run, err error) {
+	run = &report.Run{ID: journal.NewID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
+	w.journal, err = apply.Begin(s.store, w.plan, apply.Beginning{Run: run.ID, At: run.Started, Opened: s.opened(w.command), Clock: s.clock, Abilities: platform.AbilitiesOf})
 	return run, err
 }
 
@@ -138,7 +133,7 @@ func (s *session) run(ctx context.Context, env Env, w *work, run *report.Run) {
 	recorder := s.monitor.recorder(run.ID, w.results)
 	recorder.Begin()
 	opts := s.options(env, w)
-	opts.Journal = overheard{w.journal, []func(journal.Record){progress.saw, recorder.Saw}}
+	opts.Journal = apply.Overheard(w.journal, progress.saw, recorder.Saw)
 	opts.Progress = func(c apply.Completed) { progress.completed(c); recorder.Ended(c) }
 	effort, err := apply.Run(ctx, w.plan, w.results, s.client, opts)
 	s.settles += effort.Settles

@@ -4,15 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
-	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
 
@@ -32,35 +29,7 @@ func (s *session) terms(inputs []fleet.Input, limits plan.Limits, choice *plan.C
 		return terms{}, err
 	}
 	known, err := s.store.Known()
-	return terms{limits, choice, s.doubts(histories), earlier(histories, inputs), known}, err
-}
-
-// earlier finds what a plan of files is compared with.
-func earlier(histories []*journal.History, inputs []fleet.Input) (e plan.Earlier) {
-	same := func(a, b fleet.Input) bool { return a.File == b.File }
-	inputs = absolute(inputs)
-	for i := len(histories) - 1; i >= 0; i-- {
-		h := histories[i]
-		end, _ := h.LastEnd()
-		if e.LiveRun == "" || e.Live == 0 && end.Live > 0 {
-			e.Live, e.LiveRun = end.Live, h.Run
-		}
-		if e.RowsRun == "" && h.Rows > 0 && h.Clean() && slices.EqualFunc(h.Inputs, inputs, same) {
-			e.Rows, e.RowsRun = h.Rows, h.Run
-		}
-	}
-	return e
-}
-
-// absolute names files wherever one stands.
-func absolute(inputs []fleet.Input) []fleet.Input {
-	all := slices.Clone(inputs)
-	for i := range all {
-		if path, err := filepath.Abs(all[i].File); err == nil && all[i].File != "-" {
-			all[i].File = path
-		}
-	}
-	return all
+	return terms{limits, choice, s.doubts(histories), apply.Earlier(histories, inputs), known}, err
 }
 
 // made is how many endpoints there are at least because a run made them.
@@ -77,15 +46,6 @@ func made(results []apply.Result) (n int) {
 		}
 	}
 	return n
-}
-
-// whole is how many rows the files of a plan have, 0 when it is not for all of
-// them.
-func whole(p *plan.Plan) int {
-	if !p.Whole() {
-		return 0
-	}
-	return p.Counts.Rows
 }
 
 // choosing are the flags that say which rows are meant.

@@ -1,0 +1,97 @@
+package apply
+
+import (
+	"errors"
+	"testing"
+
+	"sftctl/pkg/fleet"
+	"sftctl/pkg/inventory"
+	"sftctl/pkg/journal"
+	"sftctl/pkg/plan"
+)
+
+func anyDialect(string) (fleet.Abilities, error) { return fleet.Abilities{}, nil }
+
+func store(t *testing.T) *journal.Store {
+	t.Helper()
+	s, err := journal.NewStore(t.TempDir(), journal.OS{}, journal.SystemClock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// making is a plan that makes endpoints.
+func making(t *testing.T, id string, names ...string) *plan.Plan {
+	t.Helper()
+	want := &fleet.Fleet{}
+	for _, name := range names {
+		want.Specs = append(want.Specs, fleet.Spec{Fields: fleet.Fields{Name: name}})
+	}
+	have, err := inventory.New(nil, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Build(want, have, plan.Options{ID: id, Limits: plan.Unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func begun(t *testing.T, s *journal.Store, p *plan.Plan, run string) *journal.Journal {
+	t.Helper()
+	j, err := Begin(s, p, Beginning{Run: run, Abilities: anyDialect})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func TestBeginTakesThePlaceOfUnfinishedRunsOfTheSameEndpoints(t *testing.T) {
+	s := store(t)
+	for _, run := range []struct {
+		name  string
+		about []string
+	}{{"R1", []string{"a", "b"}}, {"R2", []string{"c"}}, {"R3", []string{"b", "d"}}} {
+		if err := begun(t, s, making(t, "P"+run.name, run.about...), run.name).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for run, want := range map[string]string{"R1": "R3", "R2": "", "R3": ""} {
+		h, err := s.History(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.SupersededBy(h); got != want {
+			t.Errorf("run %s: superseded by %q, want %q", run, got, want)
+		}
+	}
+}
+
+func TestBeginRefuses(t *testing.T) {
+	s := store(t)
+	used := begun(t, s, making(t, "P1", "a"), "R1")
+	if err := errors.Join(used.Intent(journal.Intent{}), used.Close()); err != nil {
+		t.Fatal(err)
+	}
+	blocked := making(t, "P2", "a")
+	blocked.Blocked = []string{"too much"}
+	for name, tt := range map[string]struct {
+		plan *plan.Plan
+		b    Beginning
+		want error
+	}{
+		"a plan that guards refuse": {blocked, Beginning{Run: "R2", Abilities: anyDialect}, fleet.ErrGuard},
+		"a plan that was used":      {making(t, "P1", "a"), Beginning{Run: "R2", Abilities: anyDialect}, fleet.ErrPlan},
+		"no abilities":              {making(t, "P3", "a"), Beginning{Run: "R2"}, fleet.ErrUsage},
+		"a run that there is":       {making(t, "P3", "a"), Beginning{Run: "R1", Abilities: anyDialect}, fleet.ErrIO},
+	} {
+		if _, err := Begin(s, tt.plan, tt.b); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", name, err, tt.want)
+		}
+	}
+	if h, err := s.History("R1"); err != nil || s.SupersededBy(h) == "R2" {
+		t.Errorf("a run that never began took the place of another (%v)", err)
+	}
+}
