@@ -43,7 +43,7 @@ type Options struct {
 	// Known says whether an id belonged to an endpoint before the run; nil knows
 	// those of the plan's tasks only.
 	Known    func(fleet.ID) bool
-	Journal  Journal // nil keeps nothing
+	Journal  Journal // has to be given: nothing is sent that it does not have first
 	Settling Settling
 	Halt     Halt
 	Renewal  Renewal
@@ -89,16 +89,20 @@ func New(p *plan.Plan, abilities fleet.Abilities) []Result {
 // Run does what is left of a plan: tasks side by side, each task's steps in
 // order. A call of which nobody knows whether it was applied is settled by
 // reading, while the others go on. The results are changed in place. A task that
-// fails is a result; the error says why the run as a whole was cut short.
+// fails is a result; the error says why the run as a whole was cut short: an
+// ErrGuard, or an ErrUsage for options that do not fit, before anything was sent,
+// an ErrStopped where nothing more was begun, or what every other call would have
+// met too. The account must be locked.
 func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts Options) (Effort, error) {
-	if len(p.Blocked) > 0 && !opts.Only {
-		return Effort{}, fleet.Kind(fleet.ErrGuard, errors.New(p.Blocked[0]))
+	opts, err := opts.ready(p, results)
+	if err == nil && !opts.Only {
+		err = guarded(p)
+	}
+	if err != nil {
+		return Effort{}, err
 	}
 	runCtx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
-	if opts.Journal == nil {
-		opts.Journal = noJournal{}
-	}
 	r := &runner{on: on, opts: opts, plan: p, results: results, listing: newListing(opts.Renewal.Read), halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(len(results)), classes: newClasses(), claims: claimed(results)}
 	r.run(runCtx)
 	return Effort{Settles: r.reads.Load()}, r.cutShort(ctx, runCtx)
@@ -109,11 +113,24 @@ type Effort struct {
 	Settles int64 // reads to find out what unknown calls did
 }
 
-type noJournal struct{}
-
-func (noJournal) Intent(journal.Intent) error { return nil }
-func (noJournal) Outcome(journal.Outcome)     {}
-func (noJournal) Finding(journal.Finding)     {}
+// ready are the options with what holds where they say nothing. The error is an
+// ErrUsage that says what is missing or does not fit.
+func (o Options) ready(p *plan.Plan, results []Result) (Options, error) {
+	if o.Settling.Window <= 0 {
+		o.Settling.Window = DefaultWindow
+	}
+	var problems []error
+	if o.Journal == nil {
+		problems = append(problems, errors.New("apply.Options has no Journal, and nothing is sent that is not journalled first: give what apply.Begin returns"))
+	}
+	if o.Renewal.Age > 0 && o.Renewal.Look == nil {
+		problems = append(problems, errors.New("apply.Options has a Renewal.Age and no Renewal.Look to read live again with"))
+	}
+	if len(results) != len(p.Tasks) {
+		problems = append(problems, fmt.Errorf("got %d results, want one for each of the plan's %d tasks, as apply.New makes them", len(results), len(p.Tasks)))
+	}
+	return o, fleet.Kind(fleet.ErrUsage, errors.Join(problems...))
+}
 
 // runner does the tasks of a run.
 type runner struct {

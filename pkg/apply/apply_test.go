@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
 
@@ -73,12 +74,24 @@ func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fle
 	return fleet.Reply{Outcome: fleet.Done, ID: id, Sends: 1, Started: time.Now()}
 }
 
-// do runs a plan from its beginning.
+// do runs a plan from its beginning, without a journal, and without waiting for
+// what is lost unless it is told to.
 func do(ctx context.Context, p *plan.Plan, on Platform, opts Options) ([]Result, error) {
 	results := New(p, on.Abilities())
+	if opts.Journal == nil {
+		opts.Journal = forgetful{}
+	}
+	opts.Settling.Window = max(opts.Settling.Window, 1)
 	_, err := Run(ctx, p, results, on, opts)
 	return results, err
 }
+
+// forgetful is a journal that keeps nothing.
+type forgetful struct{}
+
+func (forgetful) Intent(journal.Intent) error { return nil }
+func (forgetful) Outcome(journal.Outcome)     {}
+func (forgetful) Finding(journal.Finding)     {}
 
 // onboarding is a plan of n creates with link and activate.
 func onboarding(n int) *plan.Plan {

@@ -16,11 +16,14 @@ import (
 // Settling says how reading finds out what an unknown call did.
 type Settling struct {
 	// Window is how long after its request was written a call may still be
-	// applied and show. The platform works for up to 180 s (documented); the
-	// rest is for what reads may lag (assumed).
+	// applied and show; 0 is DefaultWindow. The platform works for up to 180 s
+	// (documented); the rest is for what reads may lag (assumed). A shorter one
+	// does for a simulated platform only: a call that is taken for lost too soon is
+	// made twice.
 	Window time.Duration
 	Rate   float64 // calls per second, 0 when not limited: bounds how often all is listed
-	// Patience is how long reads may fail before the outcome is left unknown.
+	// Patience is how long reads may fail before the outcome is left unknown; 0
+	// leaves it so when the first one fails.
 	Patience time.Duration
 	Unpaged  bool // the platform lists everything at once
 }

@@ -15,7 +15,9 @@ import (
 	"sftctl/pkg/plan"
 )
 
-// Look lists what is live, and plans the same files on it.
+// Look lists what is live, and plans the same files on it: what Fleet of the plan
+// says, by inventory.Fetch and plan.Build, under the same options but for Doubts,
+// Choice and Earlier, which are of the time before the run.
 type Look func(ctx context.Context) (after *plan.Plan, have *inventory.Inventory, err error)
 
 // manyPages is from how large a listing on it is not made more than once in a
@@ -28,10 +30,11 @@ const manyPages = 5
 // lagged, or the platform did not do what it said. The window counts from the
 // last request for what does not show. What is neither shown nor proved when the
 // context ends, or when listings fail for too long, is unknown. The error says
-// why no listing could be made.
+// why no listing could be made; of the options, Journal and Settling count.
 func Confirm(ctx context.Context, p *plan.Plan, results []Result, look Look, opts Options) error {
-	if opts.Journal == nil {
-		opts.Journal = noJournal{}
+	opts, err := opts.ready(p, results)
+	if err != nil {
+		return err
 	}
 	var e evidence
 	var seen *survey

@@ -34,7 +34,7 @@ func confirm(t *testing.T, p *plan.Plan, results []Result, after *plan.Plan, hav
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		look := func(context.Context) (*plan.Plan, *inventory.Inventory, error) { return after, have, nil }
-		if err := Confirm(t.Context(), p, results, look, Options{Settling: Settling{Window: DefaultWindow}}); err != nil {
+		if err := Confirm(t.Context(), p, results, look, Options{Journal: forgetful{}, Settling: Settling{Window: DefaultWindow}}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"sftctl/pkg/apply"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/manifest"
 	"sftctl/pkg/plan"
 )
@@ -114,7 +115,7 @@ func journalled(b *testing.B, kept bool) float64 {
 		b.Fatal(err)
 	}
 	w := &work{plan: p, want: want, look: l, results: apply.New(p, s.client.Abilities())}
-	opts := apply.Options{Workers: s.workers, Settling: s.settling}
+	opts := apply.Options{Workers: s.workers, Settling: s.settling, Journal: forgetful{}}
 	if kept {
 		if _, err := s.begin(w); err != nil {
 			b.Fatal(err)
@@ -251,3 +252,10 @@ func mutationRate(b *testing.B, log string, want int) float64 {
 	}
 	return float64(n) / last.Sub(first).Seconds()
 }
+
+// forgetful is a journal that keeps nothing, for comparison.
+type forgetful struct{}
+
+func (forgetful) Intent(journal.Intent) error { return nil }
+func (forgetful) Outcome(journal.Outcome)     {}
+func (forgetful) Finding(journal.Finding)     {}
