@@ -52,6 +52,28 @@ type Result struct {
 	rechecks int          // how often a call was prepared again
 }
 
+// Ended is the last record of a run by its results, why it was cut short and why
+// they could not be verified, nil where it was not and they were. Its Exit is that of
+// the command where nothing but the rows counts: 0 only when all of them are done or
+// unchanged and verified, 4 when one is unknown, else 3, or 1. Live, Reads and
+// Settles are for the caller to fill in.
+func Ended(results []Result, cut, doubt error) journal.End {
+	worst := fleet.Unchanged
+	for i := range results {
+		worst = fleet.Worse(worst, results[i].Outcome)
+	}
+	end := journal.End{At: time.Now().UTC(), Verified: doubt == nil, Cut: fleet.Message(cut), Doubt: fleet.Message(doubt)}
+	switch {
+	case worst == fleet.Unknown:
+		end.Exit = 4
+	case cut != nil || doubt != nil:
+		end.Exit = 1
+	case worst != fleet.Done && worst != fleet.Unchanged:
+		end.Exit = 3
+	}
+	return end
+}
+
 // planned is the result of a task before anything was done.
 func planned(t *plan.Task, abilities fleet.Abilities) Result {
 	r := Result{Task: t}
