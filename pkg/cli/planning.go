@@ -100,13 +100,9 @@ func (s *session) look(ctx context.Context, want *fleet.Fleet) (look, error) {
 	if err := catalogue.Resolve(want.Specs, lacks); err != nil {
 		return look{}, err
 	}
-	products := map[fleet.ID]string{}
-	for _, entry := range catalogue[fleet.SIMProducts] {
-		products[entry.ID] = entry.Name
-	}
 	at := time.Now()
 	have, err := s.list(ctx, want)
-	return look{have, products, catalogue.Moved(want.Specs, lacks), at}, err
+	return look{have, catalogue.Products(), catalogue.Moved(want.Specs, lacks), at}, err
 }
 
 // lookUp asks for those look-ups that were not asked for yet: once in a command is
@@ -133,20 +129,11 @@ func (s *session) listings(opts inventory.Options) inventory.Options {
 // list lists the account, its SIMs too where a row manages one, or where endpoints
 // leave open what their SIMs tell.
 func (s *session) list(ctx context.Context, want *fleet.Fleet) (*inventory.Inventory, error) {
-	have, err := inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: managesSIMs(want.Specs), Fill: true}))
+	have, err := inventory.Fetch(ctx, s.client, s.listings(inventory.Options{SIMs: inventory.NeedsSIMs(want.Specs), Fill: true}))
 	if err == nil {
 		s.endpoints = len(have.Endpoints)
 	}
 	return have, err
-}
-
-func managesSIMs(specs []fleet.Spec) bool {
-	for i := range specs {
-		if specs[i].WantsSIM() || specs[i].ClearSIM {
-			return true
-		}
-	}
-	return false
 }
 
 // build makes a plan of files and what the platform said.

@@ -115,3 +115,24 @@ func Sorted(entries []fleet.Entry) []fleet.Entry {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 }
+
+// NeedsSIMs says whether specs cannot be planned without the SIM stock: some row
+// links a card, or takes one off.
+func NeedsSIMs(specs []fleet.Spec) bool {
+	for i := range specs {
+		if specs[i].WantsSIM() || specs[i].ClearSIM {
+			return true
+		}
+	}
+	return false
+}
+
+// Products are the names of the SIM products by id, empty when they were not asked
+// for.
+func (c Catalogue) Products() map[fleet.ID]string {
+	names := map[fleet.ID]string{}
+	for _, entry := range c[fleet.SIMProducts] {
+		names[entry.ID] = entry.Name
+	}
+	return names
+}

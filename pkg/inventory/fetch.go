@@ -15,7 +15,7 @@ type Lister interface {
 
 // Options say what to list.
 type Options struct {
-	SIMs    bool // the SIM stock too
+	SIMs    bool // the SIM stock too, as NeedsSIMs says; without it a plan checks no card
 	Fill    bool // the SIM stock too where endpoints do not report what it may tell
 	Unpaged bool // the platform is known to give all endpoints at once; SIMs are paged (documented)
 	// UnpagedLookUps is the same of rate plans, service profiles, APN groups and

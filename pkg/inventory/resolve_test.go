@@ -240,3 +240,26 @@ func TestNamesThatTheDialectLacks(t *testing.T) {
 		t.Error("got no problem where the field is managed")
 	}
 }
+
+func TestNeedsSIMs(t *testing.T) {
+	for _, tt := range []struct {
+		spec fleet.Spec
+		want bool
+	}{
+		{fleet.Spec{State: fleet.StateActive}, false},
+		{fleet.Spec{Fields: fleet.Fields{ICCID: "8932042000001234562"}}, true},
+		{fleet.Spec{AutoSIM: true}, true},
+		{fleet.Spec{ClearSIM: true}, true},
+	} {
+		if got := NeedsSIMs([]fleet.Spec{{}, tt.spec}); got != tt.want {
+			t.Errorf("%+v: got %t, want %t", tt.spec, got, tt.want)
+		}
+	}
+}
+
+func TestProducts(t *testing.T) {
+	c := Catalogue{fleet.SIMProducts: {{ID: "7", Name: "MFF2"}}, fleet.RatePlans: {{ID: "1", Name: "Gold"}}}
+	if got := c.Products(); len(got) != 1 || got["7"] != "MFF2" {
+		t.Errorf("got %v", got)
+	}
+}

@@ -15,31 +15,39 @@ import (
 // Options are what a plan needs besides the wanted and the found. Plan touches
 // no clock: the caller says when the listing was made.
 type Options struct {
-	ID        string
-	Created   time.Time
-	Tool      string
-	BaseURL   string
-	Account   string
-	Simulated bool // nothing real is planned for
-	Abilities fleet.Abilities
-	Limits    Limits
-	Rate      float64 // calls per second, for the estimate
-	// Products are the names of the SIM products by id, because cards report
-	// their product by name; a product that is not in it is not checked.
+	ID        string          // by which it is used once only, as journal.NewID makes one
+	Created   time.Time       // when the listing was begun
+	Tool      string          // name and version of the program, for the record
+	BaseURL   string          // of the platform, to which the plan is bound
+	Account   string          // the target account, else the user name; the plan is bound to it
+	Simulated bool            // nothing real is planned for
+	Abilities fleet.Abilities // those of the client: the plan is bound to its dialect
+	Limits    Limits          // guards; none that are left out lets anything through that hurts
+	Rate      float64         // calls per second, for the estimate
+	// Products are the names of the SIM products by id, as inventory.Catalogue has
+	// them, because cards report their product by name; a product that is not in it
+	// is not checked.
 	Products map[fleet.ID]string
-	Doubts   []Doubt // calls of earlier runs that are not settled
-	Choice   *Choice // of rows; nil plans all
-	Earlier  Earlier // runs, for comparison
+	// Doubts are the calls of earlier runs that are not settled, as apply.Doubts
+	// finds them: without them a plan may do again what is still about to happen.
+	Doubts  []Doubt
+	Choice  *Choice // of rows; nil plans all
+	Earlier Earlier // runs, for comparison, as apply.Earlier finds them
 	// Known says whether a run was about an endpoint before; nil says so of all.
 	Known func(fleet.ID) bool
 }
 
 // Build makes the plan that brings have to want. Same input, same plan. What
 // cannot be done is refused row by row; what is too much is marked in Blocked.
-// The error is an ErrPlan when the files are meant for another account.
+// The error is an ErrPlan when the files are meant for another account, or an
+// ErrUsage when names in them were not looked up. Nothing in want is changed; the
+// tasks point to its specs.
 func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, error) {
 	if want.Account != "" && want.Account != opts.Account {
 		return nil, fleet.Kind(fleet.ErrPlan, fmt.Errorf("the files are for account %s, and this run is on %s", fleet.Quote(want.Account), fleet.Quote(opts.Account)))
+	}
+	if err := resolved(want.Specs, opts.Abilities); err != nil {
+		return nil, err
 	}
 	if opts.Choice.Any() {
 		chosen := *want
@@ -66,6 +74,18 @@ func Build(want *fleet.Fleet, have *inventory.Inventory, opts Options) (*Plan, e
 	p.count(opts.Abilities)
 	p.Blocked = append(opts.Limits.Check(p.Counts), opts.Limits.CheckEarlier(&p.Header, opts.Earlier)...)
 	return p, nil
+}
+
+// resolved refuses rows with names that have no ids beside them: their fields would
+// pass for ones that nobody manages.
+func resolved(specs []fleet.Spec, abilities fleet.Abilities) error {
+	for i := range specs {
+		if left := specs[i].Names.Given() &^ specs[i].Given() &^ abilities.Lacks; left != 0 {
+			at := specs[i].Origin
+			return fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s:%d: %s is given by name, and the name was not looked up; inventory.Catalogue.Resolve does that, before plan.Build", fleet.Printable(at.File), at.Line, left))
+		}
+	}
+	return nil
 }
 
 type builder struct {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -186,5 +187,20 @@ func TestAnOrderOfRoamingProfilesIsNotStale(t *testing.T) {
 	}
 	if why := planned.Stale(build("1202")); why == "" {
 		t.Error("one roaming profile went, and the task is not stale")
+	}
+}
+
+// A name that nobody looked up would pass for a field that nobody manages.
+func TestNamesThatWereNotLookedUp(t *testing.T) {
+	row := fleet.Spec{Fields: fleet.Fields{Name: "m"}, Names: fleet.Names{Plan: "Gold", RoamingProfile: "World"}, Origin: fleet.Origin{File: "f.csv", Line: 3}}
+	lacking := testAbilities
+	lacking.Lacks = fleet.Fieldset(fleet.FieldRoamingProfile)
+	_, err := world{can: lacking}.plan(t, row)
+	if !errors.Is(err, fleet.ErrUsage) || !strings.HasPrefix(err.Error(), "f.csv:3: planId is given by name") {
+		t.Errorf("got %v, want an ErrUsage about the rate plan of f.csv:3", err)
+	}
+	row.PlanID = "1"
+	if _, err := (world{can: lacking}).plan(t, row); err != nil {
+		t.Errorf("a name that the dialect lacks: got %v", err)
 	}
 }

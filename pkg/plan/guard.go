@@ -7,7 +7,8 @@ import (
 )
 
 // Limits are what a plan may hold at most. Of the numbers of steps, a negative one
-// is no limit; the zero Limits let nothing through that hurts.
+// is no limit; the zero Limits let creates, links and resumes through, and no other
+// step: what hurts, changes values or may be billed needs a number, or NoLimit.
 type Limits struct {
 	Deletes     int `json:"maxDeletes"`
 	Delinks     int `json:"maxDelinks"`
