@@ -1,4 +1,9 @@
 // Package apply does a plan.
+//
+// Whoever does one holds the lock of its account, begins the run with Begin, does it
+// with Run, holds what came of it against what is live with Confirm, and ends the
+// journal with what Ended makes of the results. What earlier runs left is for the
+// plan to know: Doubts and Earlier find it. The example of package pkg does all that.
 package apply
 
 import (
@@ -35,7 +40,7 @@ type Journal interface {
 	Finding(journal.Finding)
 }
 
-// Options bound a run.
+// Options bound a run. The zero Options do one task at a time, and want a Journal.
 type Options struct {
 	Workers  int             // tasks at a time, at least 1
 	Progress func(Completed) // told of every task that ends, from several goroutines; nil tells nobody

@@ -1,4 +1,5 @@
-// Package cli is the command line: flags, streams and exit codes.
+// Package cli is the command line: flags, streams and exit codes. Other programs use
+// the packages that it uses.
 package cli
 
 import (

@@ -68,10 +68,13 @@ func (j *Journal) Outcome(o Outcome) { j.add(o, false) }
 // Finding writes how a task stands. Like an outcome, it can be found again.
 func (j *Journal) Finding(f Finding) { j.add(f, false) }
 
-// Supersede writes that another run took this one's place.
+// Supersede writes that another run took this one's place, and returns when that is
+// durable. The error is an ErrIO.
 func (j *Journal) Supersede(by string) error { return j.sync(Superseded{by, time.Now().UTC()}) }
 
-// End writes that this process is through with the run.
+// End writes that this process is through with the run, and returns when that is
+// durable: whoever reports does so before, or the run is resumed. The error is an
+// ErrIO.
 func (j *Journal) End(e End) error { return j.sync(e) }
 
 // Close writes what is still to be written. The error is the first of the

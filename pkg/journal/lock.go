@@ -27,7 +27,8 @@ type Owner struct {
 // Lock is the right to change things in an account.
 type Lock struct{ file *flock.Flock }
 
-// TakeLock takes the lock of an account, in its directory. The error is an
+// TakeLock takes the lock of an account, in its directory, which must be there; it
+// keeps out others on this machine only, and tells them the command. The error is an
 // ErrLocked that names who has it, or an ErrIO, also for a network file system,
 // where locks do not hold.
 func TakeLock(dir, command string) (*Lock, error) {

@@ -86,10 +86,13 @@ type Finding struct {
 	Err   string          `json:"err,omitempty"`
 }
 
-// End says that a process ended its work on the run in good order.
+// End says that a process ended its work on the run in good order. Of Live, 0 says
+// that nobody counted: the next plan is then held against the run before.
 type End struct {
-	At   time.Time `json:"at"`
-	Exit int       `json:"exit"`
+	At time.Time `json:"at"`
+	// Exit is the exit code of the command, or what apply.Ended says: with 0 nothing of
+	// the run is looked at again, however its rows ended.
+	Exit int `json:"exit"`
 	// Verified says that a listing after the run shows all rows that are done or
 	// unchanged as they were wanted.
 	Verified bool   `json:"verified,omitempty"`

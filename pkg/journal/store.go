@@ -24,7 +24,8 @@ type Store struct {
 	clock Clock
 }
 
-// NewStore keeps runs in a directory, which is made. The error is an ErrIO.
+// NewStore keeps runs in a directory, which is made: that of AccountDir, on OS and by
+// SystemClock but in tests. The error is an ErrIO.
 func NewStore(dir string, on FS, clock Clock) (*Store, error) {
 	s := &Store{dir, on, clock}
 	for _, d := range []string{dir, s.runs(), s.used()} {
@@ -56,7 +57,8 @@ const (
 )
 
 // Create begins the journal of a run: a copy of its plan, then the header that
-// names the copy's digest. The error is an ErrIO.
+// names the copy's digest. The account must be locked, and older runs that this one
+// takes the place of be marked: apply.Begin does that first. The error is an ErrIO.
 func (s *Store) Create(h Header, o Opened, plan func(io.Writer) error) (j *Journal, err error) {
 	defer func() { err = fleet.Kind(fleet.ErrIO, err) }()
 	if err := s.vacant(h.Run); err != nil {

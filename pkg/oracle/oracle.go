@@ -1,5 +1,5 @@
 // Package oracle judges from evidence alone which invariants a schedule of runs
-// has broken.
+// has broken. Only tests use it.
 package oracle
 
 import (

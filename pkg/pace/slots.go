@@ -45,7 +45,8 @@ const (
 )
 
 // OpenSlots makes the slot file, or sees to it that an existing one is a plain
-// file which nobody else may read. What is in it is judged when it is used.
+// file which nobody else may read. What is in it is judged when it is used. The
+// error is that of the file system.
 func OpenSlots(path string) (*Slots, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // of a pipe, too, this returns at once
 	if err != nil {

@@ -91,7 +91,7 @@ type Estimate struct {
 
 // Header is what a plan says about itself.
 type Header struct {
-	ID        string         `json:"planId"`
+	ID        string         `json:"planId"`  // by which it is used once only
 	Created   time.Time      `json:"created"` // of the listing that it rests on
 	Tool      string         `json:"tool"`
 	BaseURL   string         `json:"baseURL"`

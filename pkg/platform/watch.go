@@ -78,7 +78,8 @@ func (c *Client) Hide(text string) string {
 }
 
 // Ask reads a page once, in any dialect: no answer makes it ask again, and a token
-// that is refused is not renewed.
+// that is refused is not renewed. The error is a *wire.Fault where there was an
+// answer, or that of the login.
 func (c *Client) Ask(ctx context.Context, in wire.Dialect, q fleet.Query) (fleet.Page, error) {
 	req, err := in.Query(q)
 	if err != nil {

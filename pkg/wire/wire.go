@@ -1,5 +1,6 @@
 // Package wire holds the platform's bytes: what a request looks like in each of
-// its dialects, and what a reply means.
+// its dialects, and what a reply means. Of it a program needs no more than a Dialect
+// for the options of its client.
 package wire
 
 import (
