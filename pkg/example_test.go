@@ -29,13 +29,14 @@ type service struct {
 	client  *platform.Client
 	store   *journal.Store
 	dir     string // of the account
+	reports string
 	url     string
 	account string
 	rate    float64 // calls per second; 0 is no limit
 }
 
 // connect sets a service up; it sends nothing.
-func connect(url, account, password, state string, rate float64) (*service, error) {
+func connect(url, account, password, state, reports string, rate float64) (*service, error) {
 	dir := journal.AccountDir(state, url, account)
 	store, err := journal.NewStore(dir, journal.OS{}, journal.SystemClock)
 	if err != nil {
@@ -47,7 +48,7 @@ func connect(url, account, password, state string, rate float64) (*service, erro
 	}
 	client, err := platform.New(platform.Options{BaseURL: url, Username: account,
 		Password: platform.NewSecret(password), Purse: pace.NewShared(rate, slots)})
-	return &service{client, store, dir, url, account, rate}, err
+	return &service{client, store, dir, reports, url, account, rate}, err
 }
 
 // reconcile brings the account to what files say, and returns the run. It has the
@@ -103,7 +104,8 @@ func (s *service) list(ctx context.Context, want *fleet.Fleet) (*inventory.Inven
 	return inventory.Fetch(ctx, s.client, inventory.Options{SIMs: inventory.NeedsSIMs(want.Specs), Fill: true})
 }
 
-// do does a plan, and checks it. What went wrong with a row is in its result.
+// do does a plan, checks it and reports it. What went wrong with a row is in its
+// result.
 func (s *service) do(ctx context.Context, p *plan.Plan, opts plan.Options) (*report.Run, error) {
 	live := 0
 	look := func(ctx context.Context) (*plan.Plan, *inventory.Inventory, error) {
@@ -130,7 +132,8 @@ func (s *service) do(ctx context.Context, p *plan.Plan, opts plan.Options) (*rep
 	end := apply.Ended(run.Results, run.Cut, run.Doubt)
 	end.Live = live
 	run.Ended, run.Exit = end.At, end.Exit
-	return run, errors.Join(run.Cut, run.Doubt, kept.End(end), kept.Close())
+	reported := save(run, filepath.Join(s.reports, run.ID)) // before the end: until then the run is resumed
+	return run, errors.Join(run.Cut, run.Doubt, reported, kept.End(end), kept.Close())
 }
 
 // save writes the reports of a run into a folder.
@@ -172,16 +175,13 @@ endpoints:
 	if err != nil {
 		log.Fatal(err)
 	}
-	s, err := connect(server.URL, "ann", "secret", filepath.Join(dir, "state"), 0) // platform.DefaultRate, but for a simulator
+	s, err := connect(server.URL, "ann", "secret", filepath.Join(dir, "state"), filepath.Join(dir, "reports"), 0) // platform.DefaultRate, but for a simulator
 	if err != nil {
 		log.Fatal(err)
 	}
 	for range 2 {
 		run, err := s.reconcile(context.Background(), plan.Limits{Activations: 10}, file)
 		if err != nil {
-			log.Fatal(err)
-		}
-		if err := save(run, filepath.Join(dir, "reports", run.ID)); err != nil {
 			log.Fatal(err)
 		}
 		fmt.Printf("%d to change, %d calls, exit %d\n", run.Plan.Counts.Change, run.Mutations(), run.Exit)

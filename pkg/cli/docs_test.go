@@ -55,7 +55,26 @@ func newDocReader(t *testing.T) *docReader {
 		}
 	}
 	s.env = append(s.env, "HOME="+s.dir, "GORACE=atexit_sleep_ms=5")
+	s.env = append(s.env, goEnv(t)...)
 	return s
+}
+
+// goEnv is for who builds a program with the packages: where they are, and what the
+// go command finds below HOME otherwise, so that nothing is fetched twice.
+func goEnv(t *testing.T) []string {
+	source, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"SFTCTL_SOURCE=" + source}
+	for _, name := range []string{"GOENV", "GOCACHE", "GOMODCACHE"} {
+		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		env = append(env, name+"="+strings.TrimSpace(string(value)))
+	}
+	return env
 }
 
 // document walks through a document, and writes it anew if it is to be.
