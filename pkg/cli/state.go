@@ -83,10 +83,11 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return replaceFile(path, 0o600, write)
 }
 
-// replaceFile writes a file whole or not at all: aside first, then renamed.
+// replaceFile writes a file whole or not at all: aside first, then renamed. The mode
+// is what it is for, and no umask takes from it.
 func replaceFile(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	defer func() { err = fleet.Kind(fleet.ErrIO, err) }()
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(mode))
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
 	if err != nil {
 		return err
 	}
