@@ -32,7 +32,7 @@ const (
 
 // deployFiles are all files of deploy; the tests of this page and those beside it
 // know what to do with each.
-var deployFiles = []string{"Dockerfile", "config.yaml", "crontab", "kubernetes/accounts.yaml", "kubernetes/cronjob.yaml",
+var deployFiles = []string{"Dockerfile", "README.md", "config.yaml", "crontab", "kubernetes/accounts.yaml", "kubernetes/cronjob.yaml",
 	"prometheus/alerts.yaml", "systemd/sftctl-reconcile@.service", "systemd/sftctl-reconcile@.timer"}
 
 func deployFile(t *testing.T, name string) string {
