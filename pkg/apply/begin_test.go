@@ -66,6 +66,10 @@ func TestBeginTakesThePlaceOfUnfinishedRunsOfTheSameEndpoints(t *testing.T) {
 		if got := s.SupersededBy(h); got != want {
 			t.Errorf("run %s: superseded by %q, want %q", run, got, want)
 		}
+		h.Records = append(h.Records, journal.Intent{Action: fleet.Create, Name: "a"})
+		if d := Doubts([]*journal.History{h}, journal.SystemClock(), DefaultWindow); len(d) != 1 || d[0].Superseded != (want != "") {
+			t.Errorf("run %s: got doubts %+v", run, d)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ func Doubts(runs []*journal.History, now journal.Moment, window time.Duration) (
 }
 
 func doubtOf(h *journal.History, i journal.Intent, done bool) plan.Doubt {
-	return plan.Doubt{Run: h.Run, Done: done, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID, Links: i.Links, Starts: i.Starts}
+	return plan.Doubt{Run: h.Run, Done: done, Action: i.Action, ID: i.ID, Name: i.Name, ICCID: i.ICCID, Links: i.Links, Starts: i.Starts,
+		Superseded: slices.ContainsFunc(h.Records, func(r journal.Record) bool { _, over := r.(journal.Superseded); return over })}
 }
 
 // Earlier is what a plan of files is held against by its guards: the last runs of

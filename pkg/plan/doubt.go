@@ -19,6 +19,9 @@ type Doubt struct {
 	ICCID  fleet.ICCID
 	Links  bool // a create that links the card too
 	Starts bool // and activates
+	// Superseded says that another run took the place of this one's: it is settled, and
+	// not resumed.
+	Superseded bool
 }
 
 // unclear are the doubts that a listing does not clear up.
@@ -41,7 +44,11 @@ func (d Doubt) String() string {
 	if d.Done {
 		return "run " + d.Run + " has done " + d.Action.String() + " for it a short while ago, and the listing does not show that yet; plan again in some minutes"
 	}
-	return "run " + d.Run + " sent " + d.Action.String() + " for it, and nobody knows yet whether that was applied; sftctl resume " + d.Run + " settles it"
+	text := "run " + d.Run + " sent " + d.Action.String() + " for it, and nobody knows yet whether that was applied; "
+	if d.Superseded {
+		return text + "the next apply or reconcile finds out first"
+	}
+	return text + "sftctl resume " + d.Run + " settles it"
 }
 
 // shown says whether a listing shows that the call was applied. That a listing

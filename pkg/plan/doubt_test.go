@@ -53,6 +53,10 @@ func TestDoubtsBlock(t *testing.T) {
 			}
 		})
 	}
+	over := Doubt{Run: "RUN", Action: fleet.Create, Name: "m", Superseded: true}
+	if task := (world{doubts: []Doubt{over}}).build(t, spec("m", fleet.StateActive, "")).Tasks[0]; len(task.Refused) == 0 || !strings.HasSuffix(task.Refused[0], "the next apply or reconcile finds out first") {
+		t.Errorf("a run that is not resumed: got %q", task.Refused)
+	}
 	orphan := world{live: []fleet.Endpoint{active}, policy: fleet.Policy{Scope: []fleet.Glob{"m*"}, Orphans: fleet.OrphansDelete},
 		doubts: []Doubt{{Run: "RUN", Action: fleet.Suspend, ID: "1"}}}.build(t, spec("other", fleet.StateAbsent, "")).Tasks[1]
 	if len(orphan.Steps) > 0 || len(orphan.Refused) == 0 {
