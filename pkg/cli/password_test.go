@@ -58,6 +58,8 @@ func TestThePasswordComesInOneWay(t *testing.T) {
 		says    string
 	}{
 		"environment":          {environ: "right"},
+		"environment, a line":  {environ: "right\n"},
+		"environment, lines":   {environ: "right\nwrong", code: 64, says: "SFTCTL_PASSWORD: there are 2 lines"},
 		"file":                 {args: []string{"--password-file", file}},
 		"stdin":                {stdin: "right\r\n", args: []string{"--password-stdin"}},
 		"command":              {args: command("cat", file)},
