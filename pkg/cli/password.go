@@ -124,7 +124,7 @@ func (w *passwordWays) read(env Env, way string) (string, error) {
 		return text, err
 	}
 	text, _ := env.Getenv(way)
-	return text, nil
+	return oneLine([]byte(text))
 }
 
 // fromFile reads a small file that nobody but its owner can read. It looks at
