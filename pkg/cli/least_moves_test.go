@@ -232,9 +232,12 @@ func (c *crowd) applied(sim *simulator.Simulator) map[fleet.Action]int {
 // guarded plans and applies under limits what needs so many steps of each kind.
 func (c *crowd) guarded(limits plan.Limits, needs map[fleet.Action]int) string {
 	sim := c.simulator()
-	p, run, _, err := c.do(sim, limits)
-	if err != nil {
-		return err.Error()
+	p, run, _, refused := c.do(sim, limits)
+	if refused != nil && !errors.Is(refused, fleet.ErrGuard) {
+		return refused.Error()
+	}
+	if run != nil {
+		refused = run.Cut
 	}
 	exact, over := limits, 0
 	for _, g := range guardsOf {
@@ -250,8 +253,8 @@ func (c *crowd) guarded(limits plan.Limits, needs map[fleet.Action]int) string {
 		*g.limit(&exact) = needs[g.action]
 	}
 	done := c.applied(sim)
-	if len(p.Blocked) != over || over > 0 && (!errors.Is(run.Cut, fleet.ErrGuard) || len(done) > 0) || over == 0 && run.Cut != nil {
-		return fmt.Sprintf("with %+v the plan needs %v and does %v: blocked %q, %v", limits, needs, done, p.Blocked, run.Cut)
+	if len(p.Blocked) != over || over > 0 && (!errors.Is(refused, fleet.ErrGuard) || len(done) > 0) || over == 0 && refused != nil {
+		return fmt.Sprintf("with %+v the plan needs %v and does %v: blocked %q, %v", limits, needs, done, p.Blocked, refused)
 	}
 	for _, g := range guardsOf {
 		if limit := *g.limit(&limits); limit >= 0 && done[g.action] > limit {
