@@ -117,12 +117,14 @@ func (i *interrupted) Error() string {
 // Main runs the program and returns its exit code. A command that fails says
 // why on Stderr.
 func Main(ctx context.Context, env Env) (code int) {
+	speaks := &speaker{to: env.Stderr}
+	env.Stderr = speaks
+	defer speaks.end() // after whatever else is said
 	defer func() {
 		if r := recover(); r != nil {
 			code = crashed(env, r)
 		}
 	}()
-	env.Stderr = &speaker{to: env.Stderr}
 	root := newRoot(env)
 	root.SetArgs(env.Args)
 	root.SetIn(env.Stdin)

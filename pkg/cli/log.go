@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -57,8 +58,10 @@ func (l *logFormat) Set(text string) error {
 type speaker struct {
 	to io.Writer
 
-	mu  sync.Mutex
-	log *slog.Logger // nil: to a person
+	mu    sync.Mutex
+	log   *slog.Logger // nil: to a person
+	queue *events.Queue
+	begun []byte // a line that goes on
 }
 
 // logger is the log of an environment, nil where a person is spoken to.
@@ -82,17 +85,40 @@ func (l *logFlags) begin(env Env, debug bool) {
 	if l.verbose || debug {
 		options.Level = slog.LevelDebug
 	}
-	var handler slog.Handler = slog.NewTextHandler(t.to, options)
-	if l.format == "json" {
-		handler = slog.NewJSONHandler(t.to, options)
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.queue = events.NewQueue(t.to) // whoever collects logs must not hold up a call
+	var handler slog.Handler = slog.NewTextHandler(t.queue, options)
+	if l.format == "json" {
+		handler = slog.NewJSONHandler(t.queue, options)
+	}
 	t.log = slog.New(handler)
 }
 
-// card is what looks like an ICCID.
-var card = regexp.MustCompile(`\b89[0-9]{16,18}\b`)
+// end writes what is left of a log.
+func (t *speaker) end() {
+	t.mu.Lock()
+	log, rest := t.log, t.begun
+	t.begun = nil
+	t.mu.Unlock()
+	if log == nil {
+		return
+	}
+	tell(log, string(rest))
+	_ = t.queue.Close(atLast) // there is nobody else to be told
+}
+
+// card is what could be an ICCID, or most of one, however it is written and whatever
+// it stands beside.
+var card = regexp.MustCompile(`[0-9](?:[ \x{a0}-]?[0-9]){14,}[Ff]?`)
+
+// maskCards leaves of cards only what tells them apart.
+func maskCards(text string) string {
+	return card.ReplaceAllStringFunc(text, func(id string) string {
+		digits := strings.NewReplacer(" ", "", "\u00a0", "", "-", "").Replace(id)
+		return "…" + digits[len(digits)-5:]
+	})
+}
 
 // harmless makes of what a record says what may be kept in a log: nothing that
 // does not print, and of cards only what tells them apart.
@@ -100,14 +126,14 @@ func (l *logFlags) harmless(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() != slog.KindString {
 		return a
 	}
-	text := fleet.Printable(a.Value.String())
+	text := a.Value.String()
 	if text == "" {
 		return slog.Attr{} // which is left out
 	}
-	if !l.verbose {
-		text = card.ReplaceAllStringFunc(text, func(id string) string { return "89…" + id[len(id)-5:] })
+	if !l.verbose { // before it is escaped: what is written in the place of a character has digits
+		text = maskCards(text)
 	}
-	return slog.String(a.Key, text)
+	return slog.String(a.Key, fleet.Printable(text))
 }
 
 // levels are those of messages that say what they are.
@@ -116,15 +142,29 @@ var levels = []struct {
 	level  slog.Level
 }{{"sftctl: ", slog.LevelError}, {"warning: ", slog.LevelWarn}, {"hint: ", slog.LevelInfo}, {"debug: ", slog.LevelDebug}}
 
-// Write takes one message, or several lines of one.
+// Write takes one message, or several lines of one, or a part of them: what does not
+// end with its line goes on.
 func (t *speaker) Write(text []byte) (int, error) {
 	t.mu.Lock()
 	log := t.log
-	t.mu.Unlock()
 	if log == nil {
+		t.mu.Unlock()
 		return t.to.Write(text)
 	}
-	message, more, _ := strings.Cut(strings.TrimRight(string(text), "\n"), "\n")
+	whole := append(t.begun, text...)
+	end := bytes.LastIndexByte(whole, '\n') + 1
+	t.begun = bytes.Clone(whole[end:])
+	t.mu.Unlock()
+	tell(log, string(whole[:end]))
+	return len(text), nil
+}
+
+// tell makes a record of a message.
+func tell(log *slog.Logger, text string) {
+	message, more, _ := strings.Cut(strings.Trim(text, "\n"), "\n")
+	if message == "" {
+		return
+	}
 	level := slog.LevelInfo
 	for _, l := range levels {
 		if rest, found := strings.CutPrefix(message, l.prefix); found {
@@ -137,7 +177,6 @@ func (t *speaker) Write(text []byte) (int, error) {
 		attrs = append(attrs, slog.String("more", more))
 	}
 	log.LogAttrs(context.Background(), level, message, attrs...)
-	return len(text), nil
 }
 
 // record is an event in a log: what goes well is there only for who wants it all.
