@@ -112,18 +112,20 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	if err != nil {
 		return err
 	}
-	journaled := apply.Overheard(j, s.monitor.recorder(run, old.results).Saw)
-	effort, err := apply.Run(ctx, old.plan, old.results, s.client, apply.Options{Workers: s.workers, Journal: journaled, Settling: s.settling, Only: true})
-	s.settles += effort.Settles
-	if err != nil {
+	told := s.monitor.recorder(run, old.results)
+	journaled := apply.Overheard(j, told.Saw)
+	earlierReads := s.settles()
+	if _, err = apply.Run(ctx, old.plan, old.results, s.client, apply.Options{Workers: s.workers, Journal: journaled, Settling: s.settling, Only: true}); err != nil {
 		return err
 	}
 	w := &work{plan: old.plan, want: old.plan.Fleet()}
-	if err := apply.Confirm(ctx, old.plan, old.results, s.looker(env, w), apply.Options{Journal: j, Settling: s.settling}); err != nil {
+	if err := apply.Confirm(ctx, old.plan, old.results, s.looker(env, w), apply.Options{Journal: journaled, Settling: s.settling}); err != nil {
 		return err
 	}
+	told.Revise(old.results)
 	end, _ := h.LastEnd()
-	end.At, end.Reads, end.Settles, end.Verified, end.Doubt = time.Now().UTC(), effort.Settles, effort.Settles, true, ""
+	reads := s.settles() - earlierReads
+	end.At, end.Reads, end.Settles, end.Verified, end.Doubt = time.Now().UTC(), reads, reads, true, ""
 	end.Live = max(end.Live, before.Live, made(old.results))              // not what is listed today: that is held against it
 	end.Exit = exitCode(ctx, runError(&report.Run{Results: old.results})) // by its rows: what cut it short is over
 	return errors.Join(s.store.Know(reached(old.results)), j.End(end))

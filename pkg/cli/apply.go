@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -161,6 +162,7 @@ func (s *session) unused(p *plan.Plan) error {
 // approveSaved holds a saved plan against the limits of the moment and what is
 // live now.
 func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *work, saved *plan.Plan) error {
+	s.monitor.planned(saved)
 	if err := guarded(saved.Blocked); err != nil {
 		return fmt.Errorf("%w (this was said when the plan was made: make a new one with that limit)", err)
 	}
@@ -182,7 +184,6 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *
 	if err := guarded(limits.CheckEarlier(&found, under.earlier)); err != nil {
 		return err
 	}
-	s.monitor.planned(saved)
 	w.plan, w.look, w.results = saved, l, apply.New(saved, s.client.Abilities())
 	w.stale = apply.Renamed(w.results, l.moved, apply.Refresh(saved, w.results, now, l.have))
 	return nil
@@ -281,10 +282,14 @@ func ask(ctx context.Context, env Env, yes bool, p *plan.Plan, first bool) error
 	if n := p.Counts.Step(fleet.Delete); n > 0 {
 		word, wish = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
 	}
-	_, _ = fmt.Fprintf(env.Stderr, "%s endpoints will change in %s calls; to go on, %s: ", fleet.Number(p.Counts.Change), fleet.Number(p.Counts.Calls), wish)
+	question := fmt.Sprintf("%s endpoints will change in %s calls; to go on, %s: ", fleet.Number(p.Counts.Change), fleet.Number(p.Counts.Calls), wish)
 	if first && p.Creates() {
-		_, _ = fmt.Fprintf(env.Stderr, "(no run of account %s is known here, and few or none of the rows are live: is it the right account?) ", fleet.Printable(p.Account))
+		question += fmt.Sprintf("(no run of account %s is known here, and few or none of the rows are live: is it the right account?) ", fleet.Printable(p.Account))
 	}
+	if logs(env.Stderr) {
+		question += "\n" // a record is a line
+	}
+	_, _ = io.WriteString(env.Stderr, question)
 	if answer(ctx, env) != word {
 		return fleet.Kind(fleet.ErrStopped, errors.New("not approved, nothing was changed"))
 	}

@@ -89,7 +89,6 @@ type session struct {
 	store     *journal.Store
 	clock     journal.Clock
 	settling  apply.Settling
-	settles   int64               // reads that settled what was unknown
 	endpoints int                 // endpoints of the account, as the last listing had them
 	catalogue inventory.Catalogue // what was looked up
 	atOnce    bool                // the look-ups give everything at once
@@ -238,6 +237,9 @@ func (s *session) real() bool {
 func (s *session) mutations() int64 { return s.sum(wire.Op.Mutates) }
 
 func (s *session) reads() int64 { return s.sum(func(op wire.Op) bool { return !op.Mutates() }) }
+
+// settles are the reads that found out what a call did of which nobody knew.
+func (s *session) settles() int64 { return s.client.Settled() }
 
 // requests are all that left this machine.
 func (s *session) requests() int64 { return s.mutations() + s.reads() }

@@ -69,6 +69,10 @@ func worst(outcomes ...fleet.Outcome) func(error) bool {
 // exitCode is the number for what a command came to. A signal outweighs
 // everything: whoever sent it wants to know that it was heard.
 func exitCode(ctx context.Context, err error) int {
+	var over *overWith
+	if errors.As(err, &over) {
+		return over.code
+	}
 	var by *interrupted
 	if errors.As(context.Cause(ctx), &by) {
 		return 128 + int(by.signal)
@@ -96,6 +100,16 @@ func runError(run *report.Run) error {
 	}
 	return errors.Join(run.Cut, run.Doubt, rows)
 }
+
+// overWith is what a command came to, whatever signal comes while others are told of
+// it.
+type overWith struct {
+	err  error // nil where all went well
+	code int
+}
+
+func (s *overWith) Error() string { return fleet.Message(s.err) }
+func (s *overWith) Unwrap() error { return s.err }
 
 // stopped is an error that tells which signal it was, where all that was under way
 // knows is that it was cancelled.
@@ -126,6 +140,9 @@ func (r *reported) Unwrap() error { return r.err }
 // complain prints why a command failed. What its own output has said already
 // is not said again.
 func complain(w io.Writer, err error) {
+	if over, ok := err.(*overWith); ok {
+		err = over.err
+	}
 	if err == nil || err == errDiffers {
 		return
 	}

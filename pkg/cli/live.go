@@ -11,7 +11,7 @@ import (
 // soFar is how far a run is that another process does, as its journal tells. How
 // many calls a second are allowed is known to that process only.
 func (r *ofRun) soFar(now time.Time) *report.Progress {
-	flying := r.flying()
+	flying := flying(r.History)
 	p := &report.Progress{InFlight: len(flying), Rate: r.rate(now)}
 	for i := range r.results {
 		res := &r.results[i]
@@ -40,9 +40,9 @@ func (r *ofRun) soFar(now time.Time) *report.Progress {
 
 // flying are the tasks with a call that was announced and has no outcome, since a
 // process began to do the run.
-func (r *ofRun) flying() map[int]bool {
+func flying(h *journal.History) map[int]bool {
 	flying := map[int]bool{}
-	for _, record := range r.Records {
+	for _, record := range h.Records {
 		switch record := record.(type) {
 		case journal.Opened:
 			clear(flying)

@@ -52,6 +52,9 @@ func TestSoFar(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	if got := len(h.Open()) - len(flying(h)); got != 1 {
+		t.Errorf("got %d calls in doubt, want 1 besides the one in flight", got)
+	}
 	if got := (&ofRun{h, p, results}).rate(at(300)); got != 0 {
 		t.Errorf("got %g calls a second long after the last, want 0", got)
 	}

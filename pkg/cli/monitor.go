@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"sftctl/pkg/apply"
 	"sftctl/pkg/events"
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 	"sftctl/pkg/platform"
 	"sftctl/pkg/report"
@@ -74,9 +76,13 @@ func (m *monitoring) watch(ctx context.Context, env Env, command string, c *conn
 	w := &monitor{monitoring: *m, env: env, ending: report.Ending{Command: command, Tool: version(), Started: time.Now(), Unknowns: -1}}
 	w.ending.Host, _ = os.Hostname() // for people; without it the account says enough
 	w.ending.Account = c.accountName()
-	if w.stream, w.close, err = m.open(env); err != nil {
+	if c.simulate {
+		w.ending.Account = firstOf(w.ending.Account, simulatedUser)
+	}
+	if w.stream, w.close, err = m.open(env); errors.Is(err, fleet.ErrUsage) {
 		return err
 	}
+	w.warn("--events", err)
 	if m.events == "-" {
 		env.Stdout, env.Screen = env.Stderr, false
 	}
@@ -90,11 +96,13 @@ func (m *monitoring) watch(ctx context.Context, env Env, command string, c *conn
 	}()
 	err = stopped(ctx, do(env))
 	crashed = false
-	w.end(ctx, exitCode(ctx, err), err, c)
-	return err
+	over := &overWith{err, exitCode(ctx, err)}
+	w.end(ctx, over.code, err, c)
+	return over
 }
 
-// open begins the stream of events, if there is to be one.
+// open begins the stream of events, if there is to be one. The error is an ErrUsage
+// where something else is there.
 func (m *monitoring) open(env Env) (*events.Writer, func() error, error) {
 	switch m.events {
 	case "":
@@ -105,11 +113,38 @@ func (m *monitoring) open(env Env) (*events.Writer, func() error, error) {
 	if first := beginning(m.events); len(first) > 0 && !events.IsStream(first) {
 		return nil, nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--events %s: what is there is no stream of events, and is not replaced", m.events))
 	}
-	f, err := os.OpenFile(m.events, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	// It does not wait for whoever may read a pipe some day; and what somebody cuts off
+	// meanwhile, to keep it elsewhere, leaves no hole.
+	f, err := os.OpenFile(m.events, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o600)
+	if err == nil {
+		if err = emptied(f); err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
 	if err != nil {
-		return nil, nil, fleet.Kind(fleet.ErrIO, fmt.Errorf("--events: %w", err))
+		return nil, nil, err
 	}
 	return events.NewWriter(f), f.Close, nil
+}
+
+// emptied takes a file that nobody else writes events to, for as long as it is open,
+// and begins it anew.
+func emptied(f *os.File) error {
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var held error
+	if err := raw.Control(func(fd uintptr) { held = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB) }); err != nil {
+		return err
+	}
+	if held != nil {
+		return fmt.Errorf("%s: another command writes its events there", f.Name())
+	}
+	return f.Truncate(0)
 }
 
 // emit tells of an event.
@@ -175,8 +210,7 @@ func (w *monitor) in(dir string) {
 	w.ending.Reports = dir
 }
 
-// atLast is how long those who are told at the end have together with the stream's
-// reader, besides what a message may take.
+// atLast is how long whoever reads the stream or the log has at the end.
 const atLast = 5 * time.Second
 
 // end tells what a command came to. Nothing that goes wrong here changes that.
@@ -223,16 +257,25 @@ func (w *monitor) count() {
 	}
 	e := &w.ending
 	e.BaseURL, e.Account, e.Simulated = s.baseURL, s.account, s.simulated
-	e.Calls = report.Calls{Mutations: s.mutations(), Reads: s.reads(), Settles: s.settles, Throttled: w.throttled.Load()}
+	e.Calls = report.Calls{Mutations: s.mutations(), Reads: s.reads(), Settles: s.settles(), Throttled: w.throttled.Load()}
 	if w.metrics == "" && w.notify == "" && w.stream == nil {
 		return
 	}
 	if histories, err := s.store.Histories(); err == nil {
 		e.Unknowns = 0
 		for _, h := range histories {
-			e.Unknowns += len(h.Open())
+			e.Unknowns += doubtful(h)
 		}
 	}
+}
+
+// doubtful is how many calls of a run nobody knows about: those in flight of a run
+// that goes on are not among them.
+func doubtful(h *journal.History) int {
+	if h.Running() {
+		return len(h.Open()) - len(flying(h))
+	}
+	return len(h.Open())
 }
 
 // writeMetrics writes the file of metrics, whole or not at all, for anybody to
@@ -240,6 +283,9 @@ func (w *monitor) count() {
 func writeMetrics(path string, e *report.Ending) error {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return fmt.Errorf("there is no folder %s", filepath.Dir(path))
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file, and is not replaced", path)
 	}
 	before, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -25,20 +25,30 @@ var hooks sync.Map
 type webHook struct {
 	mu       sync.Mutex
 	bodies   [][]byte
+	logins   []string // such as ann:secret, empty where nobody logged in
 	statuses []int
+	hangs    chan struct{} // nil where it answers
 }
 
-// hook NAME [STATUS...] opens a web hook at $HOOK, which gives the answers in turn,
-// the last of them for ever.
+// hook NAME [STATUS...|hang] opens a web hook at $HOOK, which gives the answers in
+// turn, the last of them for ever, or none.
 func openHook(ts *testscript.TestScript, _ bool, args []string) {
 	h := &webHook{}
+	if len(args) == 2 && args[1] == "hang" {
+		h.hangs, args = make(chan struct{}), args[:1]
+	}
 	for _, arg := range args[1:] {
 		status, err := strconv.Atoi(arg)
 		ts.Check(err)
 		h.statuses = append(h.statuses, status)
 	}
 	server := httptest.NewServer(h)
-	ts.Defer(server.Close)
+	ts.Defer(func() {
+		if h.hangs != nil { // who waits for an answer gets it, or the server waits for them
+			close(h.hangs)
+		}
+		server.Close()
+	})
 	ts.Setenv("HOOK", server.URL)
 	ts.Setenv("HOOKED", args[0])
 	hooks.Store(ts.MkAbs(args[0]), h)
@@ -48,7 +58,13 @@ func (h *webHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bodies = append(h.bodies, body)
+	user, password, _ := r.BasicAuth()
+	h.bodies, h.logins = append(h.bodies, body), append(h.logins, user+":"+password)
+	if h.hangs != nil {
+		h.mu.Unlock()
+		<-h.hangs
+		h.mu.Lock()
+	}
 	w.Header().Set("Location", "/elsewhere") // followed by nobody
 	if len(h.statuses) > 0 {
 		w.WriteHeader(h.statuses[min(len(h.bodies), len(h.statuses))-1])
@@ -69,6 +85,9 @@ func wasPosted(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("got %d posts, want %s", len(h.bodies), args[0])
 	}
 	last := h.bodies[len(h.bodies)-1]
+	if want := ts.Getenv("HOOKLOGIN"); want != "" && want != h.logins[len(h.logins)-1] {
+		ts.Fatalf("got login %s, want %s", h.logins[len(h.logins)-1], want)
+	}
 	ts.Check(os.WriteFile(ts.MkAbs(fmt.Sprintf("%s-%d.json", ts.Getenv("HOOKED"), len(h.bodies))), last, 0o600))
 	line := `{"event":"summary","at":"2026-01-01T00:00:00Z","summary":` + string(last) + `}`
 	if err := validLine(line); err != nil {

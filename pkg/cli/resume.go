@@ -100,6 +100,7 @@ func (s *session) resume(ctx context.Context, env Env, id string, w work) error 
 	if err == nil {
 		w.plan, w.results, w.history, w.want = old.plan, old.results, h, old.plan.Fleet()
 		s.monitor.planned(w.plan)
+		s.monitor.ending.Resumed = true
 		err = s.refreshed(ctx, env, &w)
 	}
 	if err != nil {

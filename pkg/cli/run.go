@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sftctl/pkg/apply"
+	"sftctl/pkg/events"
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/inventory"
 	"sftctl/pkg/journal"
@@ -69,6 +70,7 @@ type work struct {
 	stale   map[int]string
 	known   func(fleet.ID) bool
 	journal *journal.Journal
+	events  *events.Recorder // hears what the journal is told; nil until the run begins
 	history *journal.History // of a run that goes on; nil for a new one
 	halt    apply.Halt
 	reports string
@@ -94,13 +96,14 @@ func (s *session) execute(ctx context.Context, env Env, w *work, run *report.Run
 	if outcome != nil {
 		outcome = &reported{outcome}
 	}
-	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: fleet.Message(run.Cut), Doubt: fleet.Message(run.Doubt), Live: s.endpoints, Reads: s.reads(), Settles: s.settles}
+	end := journal.End{At: run.Ended, Exit: run.Exit, Verified: run.Doubt == nil, Cut: fleet.Message(run.Cut), Doubt: fleet.Message(run.Doubt), Live: s.endpoints, Reads: s.reads(), Settles: s.settles()}
 	if run.Doubt != nil { // the last listing was before the calls
 		end.Live = max(end.Live, made(run.Results))
 	}
 	for i := range run.Results {
 		run.Results[i].End(end)
 	}
+	w.events.Revise(run.Results)
 	// What was simulated is kept before anything is printed: a pipe may break. The
 	// run ends in the journal only when its report is there: until then it is
 	// resumed.
@@ -130,13 +133,12 @@ func (s *session) run(ctx context.Context, env Env, w *work, run *report.Run) {
 		say(env.Stderr, "stopping: nothing new is begun, and calls in flight may answer for up to %s; a second interrupt gives them up", s.grace)
 	})
 	defer quiet()
-	recorder := s.monitor.recorder(run.ID, w.results)
-	recorder.Begin()
+	w.events = s.monitor.recorder(run.ID, w.results)
+	w.events.Begin()
 	opts := s.options(env, w)
-	opts.Journal = apply.Overheard(w.journal, progress.saw, recorder.Saw)
-	opts.Progress = func(c apply.Completed) { progress.completed(c); recorder.Ended(c) }
-	effort, err := apply.Run(ctx, w.plan, w.results, s.client, opts)
-	s.settles += effort.Settles
+	opts.Journal = apply.Overheard(w.journal, progress.saw, w.events.Saw)
+	opts.Progress = func(c apply.Completed) { progress.completed(c); w.events.Ended(c) }
+	_, err := apply.Run(ctx, w.plan, w.results, s.client, opts)
 	run.Results, run.Cut = w.results, err
 	progress.stop()
 }
@@ -162,7 +164,7 @@ func (s *session) options(env Env, w *work) apply.Options {
 func (s *session) check(ctx context.Context, env Env, w *work, run *report.Run) {
 	run.Doubt = s.confirm(ctx, env, w)
 	run.Ended = time.Now().UTC()
-	run.Reads, run.Settles = s.reads(), s.settles
+	run.Reads, run.Settles = s.reads(), s.settles()
 	if w.history != nil {
 		reads, settles := w.history.Effort()
 		run.Reads, run.Settles = run.Reads+reads, run.Settles+settles
@@ -180,7 +182,7 @@ func (s *session) confirm(ctx context.Context, env Env, w *work) error {
 			return after, w.look.have, err
 		}
 	}
-	return apply.Confirm(ctx, w.plan, w.results, look, apply.Options{Journal: w.journal, Settling: s.settling})
+	return apply.Confirm(ctx, w.plan, w.results, look, apply.Options{Journal: apply.Overheard(w.journal, w.events.Saw), Settling: s.settling})
 }
 
 // looker lists what is live, and plans the run's files on it.

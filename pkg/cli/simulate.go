@@ -15,6 +15,9 @@ import (
 	"sftctl/pkg/simulator"
 )
 
+// simulatedUser is who works on a simulated platform without a name.
+const simulatedUser = "simulated"
+
 // embed puts a simulated platform in the place of the network. Each stock file
 // is a platform of its own, whose state is kept in the state directory. Its
 // address is in a domain that never resolves, so that a plan made on it cannot
@@ -42,7 +45,7 @@ func (c *connection) embed(dir string, s *session, opts *platform.Options) error
 		return saveSimulator(state, sim)
 	}
 	opts.BaseURL, opts.Transport, opts.Refusals = s.baseURL, sim, nil
-	opts.Username, opts.Password = firstOf(c.username, "simulated"), platform.NewSecret("simulated")
+	opts.Username, opts.Password = firstOf(c.username, simulatedUser), platform.NewSecret("simulated")
 	return nil
 }
 

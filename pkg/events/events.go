@@ -127,8 +127,9 @@ func (Row) kind() string      { return "row" }
 func (Progress) kind() string { return "progress" }
 func (Summary) kind() string  { return "summary" }
 
-// IsStream says whether text, or its first bytes, is that of a stream.
-func IsStream(text []byte) bool { return bytes.HasPrefix(text, []byte(`{"event":"stream",`)) }
+// IsStream says whether text, or its first bytes, is that of a stream, or of what is
+// left of one whose beginning somebody cut off.
+func IsStream(text []byte) bool { return bytes.HasPrefix(text, []byte(`{"event":"`)) }
 
 // stamp is what every line begins with.
 type stamp struct {

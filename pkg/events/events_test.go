@@ -130,6 +130,10 @@ func TestRecorder(t *testing.T) {
 	}
 	results[0].Outcome, results[0].Err, results[0].Attempts = fleet.Failed, errors.New("no such SIM"), 3
 	r.Ended(apply.Completed{Task: 0, Result: &results[0]})
+	r.Revise(results) // nothing is told twice
+	results[1].Outcome, results[1].Err, results[2].Outcome = fleet.Stale, errors.New("somebody changed it"), fleet.Unchanged
+	r.Revise(results)
+	r.Revise(results)
 	a, known := `"task":0,"name":"a",`, `"task":0,"name":"a","endpointId":"7",`
 	place := `"file":"a.csv","line":2,`
 	want := []string{
@@ -142,6 +146,7 @@ func TestRecorder(t *testing.T) {
 		known + place + `"state":"started","steps":[{"action":"link"}],"attempt":1`,
 		known + place + `"state":"failed","steps":[{"action":"link","outcome":"failed"}],"attempt":1,"resultCode":"1350","error":"no such SIM"`,
 		known + place + `"outcome":"failed","steps":[{"action":"create","outcome":"not-attempted"},{"action":"link","outcome":"not-attempted"}],"calls":3,"error":"no such SIM"`,
+		`"task":1,"name":"b","file":"a.csv","line":3,"outcome":"stale","steps":[],"calls":0,"error":"somebody changed it"`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -22,15 +22,17 @@ type Recorder struct {
 	ids   []fleet.ID
 	last  []journal.Intent // of each task
 	doubt []bool           // whether nobody knows what the task's last call did
+	told  []fleet.Outcome  // of each row, as it was told last, or was before the run
 }
 
 // NewRecorder tells what is done of a run, whose results are as they are before it
 // begins or goes on.
 func NewRecorder(run string, results []apply.Result, emit func(Event)) *Recorder {
 	n := len(results)
-	r := &Recorder{run: run, emit: emit, tasks: make([]*plan.Task, n), ids: make([]fleet.ID, n), last: make([]journal.Intent, n), doubt: make([]bool, n)}
+	r := &Recorder{run: run, emit: emit, tasks: make([]*plan.Task, n), ids: make([]fleet.ID, n), last: make([]journal.Intent, n), doubt: make([]bool, n), told: make([]fleet.Outcome, n)}
 	for i := range results {
 		r.tasks[i], r.ids[i], r.doubt[i] = results[i].Task, results[i].ID, results[i].Open()
+		r.told[i] = results[i].Outcome
 		if results[i].Finished() && results[i].Outcome == fleet.Refused {
 			r.over = append(r.over, apply.Completed{Task: i, Result: &results[i]})
 		}
@@ -105,6 +107,27 @@ func (r *Recorder) finding(f journal.Finding) {
 func (r *Recorder) Ended(c apply.Completed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.row(c)
+}
+
+// Revise tells of the rows that came to something else than was told: what a listing
+// after the run shows, and what was stale before it began. It is for when nothing
+// else changes the results any more.
+func (r *Recorder) Revise(results []apply.Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range results {
+		if o := results[i].Outcome; o != r.told[i] && o != fleet.Unchanged {
+			r.row(apply.Completed{Task: i, Result: &results[i]})
+		}
+	}
+}
+
+func (r *Recorder) row(c apply.Completed) {
+	r.told[c.Task] = c.Result.Outcome
+	if c.Result.ID != "" {
+		r.ids[c.Task] = c.Result.ID
+	}
 	row := Row{Subject: r.subject(c.Task), Outcome: c.Result.Outcome, Steps: []Part{}, Calls: c.Result.Attempts}
 	for _, s := range c.Result.Steps {
 		row.Steps = append(row.Steps, Part{s.Action, s.Outcome.String()})

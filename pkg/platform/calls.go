@@ -189,6 +189,9 @@ func (c *Client) page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
 	stale, refused := "", 0
 	err = c.persist(ctx, req.Op, func() (attempt, error) {
 		a, token := c.try(ctx, req, priorityOfRead(q), stale, nothing)
+		if q.Settles && a.wrote {
+			c.settled.Add(1)
+		}
 		if a.err != nil {
 			return a, a.err
 		}

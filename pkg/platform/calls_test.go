@@ -254,6 +254,24 @@ func TestReadsThatSettleGoFirst(t *testing.T) {
 	})
 }
 
+// Of the reads that settle those count that left, each time they do.
+func TestSettlingReadsCountWhenTheyLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(func(path string, n int) answer {
+			if path == "/api/fetchSIM" && n <= 2 {
+				return []answer{{err: errors.New("connect: connection refused"), unsent: true}, {status: 503}}[n-1]
+			}
+			return answer{}
+		})
+		c := client(t, s)
+		_, _ = c.Page(t.Context(), fleet.Query{List: fleet.SIMs, ICCID: "8932042000001234562", Settles: true})
+		_, _ = c.Page(t.Context(), fleet.Query{List: fleet.RatePlans})
+		if got := c.Settled(); got != 2 || c.Sent(wire.OpSIMs) != got {
+			t.Errorf("got %d, want the 2 that left of %d", got, c.Sent(wire.OpSIMs))
+		}
+	})
+}
+
 func TestAReplySaysWhenItWasWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(func(path string, n int) answer {

@@ -84,6 +84,7 @@ type Client struct {
 	tokens  *tokens
 	breaker *breaker
 	sent    [256]atomic.Int64 // by wire.Op
+	settled atomic.Int64
 }
 
 // New makes a client; it sends nothing. The error is an ErrUsage that says
@@ -168,6 +169,9 @@ func (c *Client) Pace() float64 { return c.opts.Purse.Rate() }
 // Sent is how many requests of an operation left this client, as far as it
 // knows: a request counts when its headers were written.
 func (c *Client) Sent(op wire.Op) int64 { return c.sent[op].Load() }
+
+// Settled is how many of them were to find out what a call did of which nobody knew.
+func (c *Client) Settled() int64 { return c.settled.Load() }
 
 // Login makes sure that there is a token. The error is an ErrLogin when the
 // platform refused; it is not asked twice.

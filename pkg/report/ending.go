@@ -25,6 +25,7 @@ type Ending struct {
 	Exit      int
 	Problem   string     // why Exit is not 0, as far as the rows do not say it; lines
 	Plan      *plan.Plan // nil where none was made
+	Resumed   bool       // the plan is that of an earlier command, of which something was done
 	Run       *Run       // nil where none was begun
 	Reports   string     // the folder of its reports, empty where there is none
 	Calls     Calls
@@ -49,9 +50,9 @@ func (e *Ending) Remarkable() bool {
 }
 
 // Drift is how many rows and orphans were not as they should be, before anything
-// was done about it; -1 where no plan was made.
+// was done about it; -1 where no plan was made, so that nobody looked.
 func (e *Ending) Drift() int {
-	if e.Plan == nil {
+	if e.Plan == nil || e.Resumed {
 		return -1
 	}
 	n := 0
@@ -154,7 +155,7 @@ func (e *Ending) String() string {
 	parts := []string{fmt.Sprintf("exit %d", e.Exit)}
 	if e.Run != nil {
 		parts = append(parts, e.Run.outcomes())
-	} else if e.Plan != nil {
+	} else if e.Drift() >= 0 {
 		parts = append(parts, fleet.Count(e.Drift(), "row")+" of "+fleet.Number(len(e.Plan.Tasks))+" differ")
 	}
 	if lines := e.problem(); len(lines) > 0 {
