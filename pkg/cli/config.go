@@ -34,6 +34,7 @@ func (c *configFlags) bind(cmd *cobra.Command) {
 // the environment, else from the configuration's profile, else from the
 // configuration; what is left keeps its default.
 func (c *configFlags) layer(env Env, cmd *cobra.Command) error {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { came(f, byFlag) })
 	for _, own := range []string{"config", "profile"} {
 		if err := fromEnv(env, cmd.Flags().Lookup(own)); err != nil {
 			return err
@@ -43,6 +44,7 @@ func (c *configFlags) layer(env Env, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	settings.profileBy = sourceOf(cmd.Flags().Lookup("profile"))
 	var problems fleet.Problems
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if err := fromEnv(env, f); err != nil {
@@ -51,10 +53,59 @@ func (c *configFlags) layer(env Env, cmd *cobra.Command) error {
 			problems = append(problems, err)
 		}
 	})
+	if err := oneWorld(cmd.Flags()); err != nil {
+		problems = append(problems, err)
+	}
 	if len(problems) > 0 {
 		return fleet.Kind(fleet.ErrUsage, errors.Join(problems...))
 	}
 	return nil
+}
+
+// source is where a flag got its value from; a later one goes before an earlier
+// one.
+type source string
+
+const (
+	byConfig source = "1 in the configuration"
+	byEnv    source = "2 in the environment"
+	byFlag   source = "3 on the command line"
+)
+
+// origin is the annotation of a flag that says its source.
+const origin = "origin"
+
+// came notes where a flag got its value from, if it has one and that was not noted.
+func came(f *pflag.Flag, from source) {
+	if f == nil || !f.Changed || f.Annotations[origin] != nil {
+		return
+	}
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[origin] = []string{string(from)}
+}
+
+// sourceOf is empty where a flag has its default.
+func sourceOf(f *pflag.Flag) source {
+	if f == nil || f.Annotations[origin] == nil {
+		return ""
+	}
+	return source(f.Annotations[origin][0])
+}
+
+// words are how a source is told.
+func (s source) words() string { return string(s[2:]) }
+
+// oneWorld refuses a simulated platform where a real one was asked for as plainly, or
+// more so: what somebody takes for done was not.
+func oneWorld(f *pflag.FlagSet) error {
+	simulate, url := f.Lookup("simulate"), f.Lookup("url")
+	if simulate == nil || url == nil || simulate.Value.String() != "true" || sourceOf(url) < sourceOf(simulate) {
+		return nil
+	}
+	return fmt.Errorf("simulate is set %s, and so is url (%s) %s: say which is meant, by --simulate=false or without the url (a variable of another time is taken back by unset SFTCTL_SIMULATE)",
+		sourceOf(simulate).words(), fleet.Quote(url.Value.String()), sourceOf(url).words())
 }
 
 // envName is the environment's name of a flag: --max-deletes is
@@ -75,19 +126,22 @@ func fromEnv(env Env, f *pflag.Flag) error {
 		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("environment %s: %w", envName(f.Name), err))
 	}
 	f.Changed = true
+	came(f, byEnv)
 	return nil
 }
 
 // settings are the values of a configuration file by flag name.
 type settings struct {
-	file   string
-	values map[string]setting
+	file      string
+	values    map[string]setting
+	profileBy source // of the profile that was chosen
 }
 
 // setting is a value, or for a flag that may be given several times a list.
 type setting struct {
-	texts []string
-	list  bool
+	texts   []string
+	list    bool
+	profile bool // it is that of the profile
 }
 
 // UnmarshalYAML reads a text, or a list of texts.
@@ -120,6 +174,10 @@ func (s settings) apply(f *pflag.Flag) error {
 		return fmt.Errorf("%s: %s: %w", s.file, f.Name, err)
 	}
 	f.Changed = true
+	if value.profile { // whoever chose it chose this
+		came(f, s.profileBy)
+	}
+	came(f, byConfig)
 	return nil
 }
 
@@ -150,7 +208,7 @@ func (c *configFlags) read(env Env, cmd *cobra.Command) (settings, error) {
 	if err != nil {
 		return settings{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s: %w", path, err))
 	}
-	return settings{path, values}, nil
+	return settings{file: path, values: values}, nil
 }
 
 // readConfig reads a file that not everybody can write: it says to which host the
@@ -199,6 +257,7 @@ func parseConfig(data []byte, profile string, root *cobra.Command) (map[string]s
 	if chosen, ok := file.Profiles[profile]; ok {
 		oneWay(values, chosen)
 		for name, value := range chosen {
+			value.profile = true
 			values[name] = value
 		}
 	} else if profile != "" {
