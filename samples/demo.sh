@@ -12,6 +12,7 @@ cd "$work"
 for name in $(env | sed -n 's/^\(SFTCTL_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 export SFTCTL_STATE_DIR="$work/state" SFTCTL_SIMULATE=true SFTCTL_RATE=0 SFTCTL_STOCK="$samples/navaids-stock.json"
 
+printf 'Plans, reports and state of this demo are in a temporary folder, which is gone afterwards.\n'
 step() { printf '\n$ sftctl %s\n' "$*"; }
 
 step validate navaids.yaml

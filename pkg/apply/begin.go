@@ -19,6 +19,8 @@ type Beginning struct {
 	// Abilities are those of the dialect of a name, as platform.AbilitiesOf has them:
 	// an older run may have spoken another one.
 	Abilities func(dialect string) (fleet.Abilities, error)
+	// Superseded is told of each run whose place this one takes; nil tells nobody.
+	Superseded func(run string)
 }
 
 // Begin journals a new run, which takes the place of older ones that are not
@@ -90,6 +92,9 @@ func (b *Beginning) supersede(store *journal.Store, p *plan.Plan) error {
 		j, _, failed := store.Continue(h.Run, b.superseding())
 		if failed == nil {
 			failed = errors.Join(j.Supersede(b.Run), j.Close())
+		}
+		if failed == nil && b.Superseded != nil {
+			b.Superseded(h.Run)
 		}
 		err = errors.Join(err, failed)
 	}

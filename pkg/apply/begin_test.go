@@ -50,13 +50,21 @@ func begun(t *testing.T, s *journal.Store, p *plan.Plan, run string) *journal.Jo
 
 func TestBeginTakesThePlaceOfUnfinishedRunsOfTheSameEndpoints(t *testing.T) {
 	s := store(t)
+	var told []string
 	for _, run := range []struct {
 		name  string
 		about []string
 	}{{"R1", []string{"a", "b"}}, {"R2", []string{"c"}}, {"R3", []string{"b", "d"}}} {
-		if err := begun(t, s, making(t, "P"+run.name, run.about...), run.name).Close(); err != nil {
+		j, err := Begin(s, making(t, "P"+run.name, run.about...), Beginning{Run: run.name, Abilities: anyDialect, Superseded: func(old string) { told = append(told, old+" by "+run.name) }})
+		if err == nil {
+			err = j.Close()
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if len(told) != 1 || told[0] != "R1 by R3" {
+		t.Errorf("got told of %q", told)
 	}
 	for run, want := range map[string]string{"R1": "R3", "R2": "", "R3": ""} {
 		h, err := s.History(run)

@@ -42,11 +42,17 @@ func Earlier(runs []*journal.History, inputs []fleet.Input) (e plan.Earlier) {
 		if e.LiveRun == "" || e.Live == 0 && end.Live > 0 {
 			e.Live, e.LiveRun = end.Live, h.Run
 		}
-		if e.RowsRun == "" && h.Rows > 0 && h.Clean() && slices.EqualFunc(h.Inputs, inputs, same) {
+		if e.RowsRun == "" && h.Rows > 0 && h.Clean() && !piped(inputs) && slices.EqualFunc(h.Inputs, inputs, same) {
 			e.Rows, e.RowsRun = h.Rows, h.Run
 		}
 	}
 	return e
+}
+
+// piped says whether some rows came by standard input, of which nobody knows whether
+// it is the same as before.
+func piped(inputs []fleet.Input) bool {
+	return slices.ContainsFunc(inputs, func(in fleet.Input) bool { return in.File == "-" })
 }
 
 // absolute names files wherever one stands.

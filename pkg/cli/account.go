@@ -89,7 +89,11 @@ func (s *session) settleEarlier(ctx context.Context, env Env, but string) error 
 		if h.Run == but || open == 0 && h.Verified() {
 			continue
 		}
-		say(env.Stderr, "run %s is not verified: finding out what it did (%s in doubt), which may take %s …", h.Run, fleet.Count(open, "call"), 2*s.settling.Window+time.Minute)
+		if open > 0 {
+			say(env.Stderr, "run %s is not verified: finding out what it did (%s in doubt), which may take %s …", h.Run, fleet.Count(open, "call"), 2*s.settling.Window+time.Minute)
+		} else {
+			say(env.Stderr, "run %s is not verified: looking whether what it did shows …", h.Run)
+		}
 		if err := s.settleRun(ctx, env, h.Run); err != nil {
 			return err
 		}

@@ -139,7 +139,7 @@ func (s *session) apply(ctx context.Context, env Env, o applyOptions, w *work, s
 		return err
 	}
 	w.known = func(id fleet.ID) bool { _, ok := w.look.have.ByID(id); return ok }
-	run, err := s.begin(w)
+	run, err := s.begin(env, w)
 	if err != nil {
 		return err
 	}
@@ -280,11 +280,11 @@ func ask(ctx context.Context, env Env, yes bool, p *plan.Plan, first bool) error
 	}
 	word, wish := "yes", "type yes"
 	if n := p.Counts.Step(fleet.Delete); n > 0 {
-		word, wish = strconv.Itoa(n), fmt.Sprintf("%d endpoints will be deleted, type that number", n)
+		word, wish = strconv.Itoa(n), fmt.Sprintf("%s will be deleted, type that number", fleet.Count(n, "endpoint"))
 	}
-	question := fmt.Sprintf("%s endpoints will change in %s calls; to go on, %s: ", fleet.Number(p.Counts.Change), fleet.Number(p.Counts.Calls), wish)
+	question := fmt.Sprintf("%s of account %s will change in %s; to go on, %s: ", fleet.Count(p.Counts.Change, "endpoint"), fleet.Printable(p.Account), fleet.Count(p.Counts.Calls, "call"), wish)
 	if first && p.Creates() {
-		question += fmt.Sprintf("(no run of account %s is known here, and few or none of the rows are live: is it the right account?) ", fleet.Printable(p.Account))
+		question += "(no run of that account is known here, and few or none of the rows are live: is it the right one?) "
 	}
 	if logs(env.Stderr) {
 		question += "\n" // a record is a line

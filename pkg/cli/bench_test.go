@@ -117,7 +117,7 @@ func journalled(b *testing.B, kept bool) float64 {
 	w := &work{plan: p, want: want, look: l, results: apply.New(p, s.client.Abilities())}
 	opts := apply.Options{Workers: s.workers, Settling: s.settling, Journal: forgetful{}}
 	if kept {
-		if _, err := s.begin(w); err != nil {
+		if _, err := s.begin(quiet, w); err != nil {
 			b.Fatal(err)
 		}
 		opts.Journal = w.journal

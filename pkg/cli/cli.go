@@ -157,7 +157,7 @@ func newRoot(env Env) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fleet.Kind(fleet.ErrUsage, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return fleet.Kind(fleet.ErrUsage, flagError(cmd, err)) })
 	var config configFlags
 	var log logFlags
 	config.bind(root)

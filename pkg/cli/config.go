@@ -123,7 +123,7 @@ func fromEnv(env Env, f *pflag.Flag) error {
 		return nil
 	}
 	if err := f.Value.Set(text); err != nil {
-		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("environment %s: %w", envName(f.Name), err))
+		return fleet.Kind(fleet.ErrUsage, fmt.Errorf("environment %s: %s", envName(f.Name), refusalOf(f.Value, text, err)))
 	}
 	f.Changed = true
 	came(f, byEnv)
@@ -171,7 +171,7 @@ func (s settings) apply(f *pflag.Flag) error {
 		return nil
 	}
 	if err := value.give(f); err != nil {
-		return fmt.Errorf("%s: %s: %w", s.file, f.Name, err)
+		return fmt.Errorf("%s: %s: %s", s.file, f.Name, refusalOf(f.Value, strings.Join(value.texts, ", "), err))
 	}
 	f.Changed = true
 	if value.profile { // whoever chose it chose this

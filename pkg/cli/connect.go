@@ -11,8 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
@@ -38,10 +40,12 @@ type connection struct {
 	callTimeout, grace, maxOutage time.Duration
 	settle                        time.Duration
 	monitor                       *monitor // nil where nobody watches
+	cmdline                       *pflag.FlagSet
 }
 
 func (c *connection) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
+	c.cmdline = f
 	f.StringVar(&c.url, "url", "https://sft.bics.com", "`URL` of the platform")
 	f.StringVar(&c.username, "username", "", "`NAME` to log in with; the password comes from SFTCTL_PASSWORD or one of --password-file, --password-stdin and --password-command")
 	c.passwordWays.bind(f)
@@ -92,6 +96,7 @@ type session struct {
 	endpoints int                 // endpoints of the account, as the last listing had them
 	catalogue inventory.Catalogue // what was looked up
 	atOnce    bool                // the look-ups give everything at once
+	reach     string              // the flags by which another command gets here
 	deliver   func(env Env, w *work, run *report.Run) error
 	monitor   *monitor
 }
@@ -106,7 +111,7 @@ func (c *connection) open(env Env) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, unpaged: c.listing == "unpaged", atOnce: c.listing == "unpaged-lookups",
+	s := &session{baseURL: strings.TrimSuffix(c.url, "/"), workers: workers, rate: c.rate, grace: c.grace, reach: c.reach(), unpaged: c.listing == "unpaged", atOnce: c.listing == "unpaged-lookups",
 		close: func() error { return nil }, clock: journal.SystemClock, settling: c.settlingOf(), monitor: c.monitor}
 	if s.monitor == nil {
 		s.monitor = &monitor{}
@@ -137,6 +142,33 @@ func (c *connection) open(env Env) (*session, error) {
 	}
 	s.monitor.session = s
 	return s, s.shortSettle()
+}
+
+// reach are the flags of the command line by which another command works on the same
+// account; the environment and the configuration are there for that one too.
+func (c *connection) reach() (flags string) {
+	for _, name := range []string{"config", "profile", "url", "username", "account", "target-account", "dialect", "simulate", "stock", "state-dir"} {
+		f := c.cmdline.Lookup(name)
+		switch {
+		case f == nil || sourceOf(f) != byFlag || f.Value.String() == "false":
+		case f.Value.Type() == "bool":
+			flags += " --" + name
+		default:
+			flags += " --" + name + " " + shellWord(f.Value.String())
+		}
+	}
+	return flags
+}
+
+// shellWord is a text as one word of a shell.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@,+=", r))
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // accountName is what names the account before the platform is known.

@@ -58,7 +58,7 @@ func virtualClock() journal.Moment {
 // do runs a plan from its beginning, without reports.
 func (s *session) do(ctx context.Context, want *fleet.Fleet, p *plan.Plan, l look) (*report.Run, error) {
 	w := &work{plan: p, want: want, look: l, results: apply.New(p, s.client.Abilities())}
-	run, err := s.begin(w)
+	run, err := s.begin(quiet, w)
 	if err != nil {
 		return nil, err
 	}

@@ -146,7 +146,7 @@ func complain(w io.Writer, err error) {
 	if err == nil || err == errDiffers {
 		return
 	}
-	for _, line := range strings.Split(err.Error(), "\n") {
+	for _, line := range strings.Split(strings.ReplaceAll(err.Error(), "\t", "  "), "\n") { // cobra indents by tabs
 		switch {
 		case line == "":
 		case errors.Is(err, fleet.ErrInvalid) && !logs(w): // an editor jumps to the place that such a line begins with
@@ -155,4 +155,11 @@ func complain(w io.Writer, err error) {
 			say(w, "sftctl: %s", fleet.Printable(line))
 		}
 	}
+	if n := strings.Count(err.Error(), "\n") + 1; n > manyProblems {
+		say(w, "sftctl: %s in all", fleet.Count(n, "problem"))
+	}
 }
+
+// manyProblems are more than fit a screen: whoever sees the last ones wants to know
+// how many went by.
+const manyProblems = 20

@@ -59,7 +59,7 @@ func (o *pastOptions) past(env Env, id string) (*session, *ofRun, error) {
 func (s *session) remark(env Env, old *ofRun) {
 	switch by := s.store.SupersededBy(old.History); {
 	case by != "":
-		say(env.Stderr, "run %s is superseded by run %s, which worked on some of the same endpoints since; look closely at the plan", old.Run, by)
+		say(env.Stderr, "run %s is superseded by run %s, which worked on some of the same endpoints, names or SIMs since; look closely at the plan", old.Run, by)
 	case old.Running():
 		say(env.Stderr, "run %s still goes on: the plan is about how it stands now", old.Run)
 	case !old.Clean() && old.unfinished():

@@ -35,7 +35,7 @@ func TestNothingChangesWithoutAYes(t *testing.T) {
 	fleet := write(t, filepath.Join(dir, "f.csv"), "endpointName,planId,serviceProfileId,simProductId,iccid,state\nm-1,100234,SP_1249,7,8932042000001234562,active\nm-2,100234,SP_1249,7,8932042000001234570,active\n")
 	for _, answer := range []string{"", "\n", "no\n", "y\n", "YES\n", "2\n"} {
 		code, _, talk := at(t, dir, answer, "apply", fleet)
-		if code != 6 || !strings.Contains(talk, "2 endpoints will change in 6 calls; to go on, type yes: ") || !strings.Contains(talk, "nothing was changed") {
+		if code != 6 || !strings.Contains(talk, "2 endpoints of account simulated will change in 6 calls; to go on, type yes: ") || !strings.Contains(talk, "nothing was changed") {
 			t.Errorf("%q: got code %d, %s", answer, code, talk)
 		}
 	}

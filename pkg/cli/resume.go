@@ -51,12 +51,42 @@ func runResume(ctx context.Context, env Env, o resumeOptions, args []string) err
 	}
 	return o.holding(env, "resume", func(s *session) error {
 		run, err := s.choose(args)
-		if err != nil || run == "" {
-			hint(env, "no run of account %s is unfinished", fleet.Printable(s.account))
-			return err
+		if err == nil && run == "" {
+			return s.nothingToResume(env, o.stateDir)
 		}
-		return s.resume(ctx, env, run, work{halt: halt, reports: o.reports, looks: o.summary(env), maxAge: o.maxAge})
+		if err == nil {
+			err = s.resume(ctx, env, run, work{halt: halt, reports: o.reports, looks: o.summary(env), maxAge: o.maxAge})
+		}
+		if journal.Missing(err) {
+			err = errors.Join(s.elsewhere(env, o.stateDir, run), err)
+		}
+		return err
 	})
+}
+
+// nothingToResume says so, and names what other accounts left: it may have been meant.
+func (s *session) nothingToResume(env Env, stateDir string) error {
+	say(env.Stderr, "no run of account %s at %s is unfinished", fleet.Printable(s.account), fleet.Printable(s.baseURL))
+	all, err := stores(env, stateDir)
+	for _, store := range all {
+		histories, _ := store.Histories() // what cannot be read is theirs to tell
+		for _, h := range histories {
+			if !h.Clean() && store.SupersededBy(h) == "" && !h.Running() {
+				say(env.Stderr, "unfinished elsewhere: run %s of account %s at %s (%s)", h.Run, fleet.Printable(h.Account), fleet.Printable(h.BaseURL), state(store, h))
+			}
+		}
+	}
+	return err
+}
+
+// elsewhere says whose a run is that this account does not have, nil where nobody
+// has it.
+func (s *session) elsewhere(env Env, stateDir, run string) error {
+	_, h, err := findRun(env, stateDir, run)
+	if err != nil {
+		return nil
+	}
+	return s.owned("run "+run, h.Account, h.BaseURL, h.Dialect)
 }
 
 // choose finds the run to resume: the one that was named, or the latest that is
@@ -106,7 +136,7 @@ func (s *session) resume(ctx context.Context, env Env, id string, w work) error 
 	if err != nil {
 		return errors.Join(err, w.journal.Close())
 	}
-	run := &report.Run{ID: id, Plan: w.plan, Started: h.At, Simulated: s.simulated, Tool: version()}
+	run := &report.Run{ID: id, Plan: w.plan, Started: h.At, Simulated: s.simulated, Reach: s.reach, Tool: version()}
 	return s.execute(ctx, env, &w, run)
 }
 
@@ -144,7 +174,7 @@ func (s *session) settleOthers(ctx context.Context, env Env, id string) error {
 // resumable refuses a run that is not this session's to go on with.
 func (s *session) resumable(h *journal.History) error {
 	if by := s.store.SupersededBy(h); by != "" {
-		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("run %s is superseded by run %s, which worked on some of the same endpoints since; apply its files again for what is left", h.Run, by))
+		return fleet.Kind(fleet.ErrPlan, fmt.Errorf("run %s is superseded by run %s, which worked on some of the same endpoints, names or SIMs since; apply its files again for what is left", h.Run, by))
 	}
 	return s.owned("run "+h.Run, h.Account, h.BaseURL, h.Dialect)
 }

@@ -79,9 +79,12 @@ type work struct {
 }
 
 // begin journals a new run of the work's plan.
-func (s *session) begin(w *work) (run *report.Run, err error) {
-	run = &report.Run{ID: journal.NewID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Tool: version()}
-	w.journal, err = apply.Begin(s.store, w.plan, apply.Beginning{Run: run.ID, At: run.Started, Opened: s.opened(w.command), Clock: s.clock, Abilities: platform.AbilitiesOf})
+func (s *session) begin(env Env, w *work) (run *report.Run, err error) {
+	run = &report.Run{ID: journal.NewID(time.Now()), Plan: w.plan, Started: time.Now().UTC(), Simulated: s.simulated, Reach: s.reach, Tool: version()}
+	w.journal, err = apply.Begin(s.store, w.plan, apply.Beginning{Run: run.ID, At: run.Started, Opened: s.opened(w.command), Clock: s.clock, Abilities: platform.AbilitiesOf,
+		Superseded: func(old string) {
+			say(env.Stderr, "run %s was not finished, and works on some of the same endpoints, names or SIMs: this one takes its place, and it is not resumed any more", old)
+		}})
 	return run, err
 }
 

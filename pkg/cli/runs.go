@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -20,7 +21,7 @@ func newRuns(env Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "runs", Short: "What was done when", Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return runList(env, dir) }}
 	cmd.PersistentFlags().StringVar(&dir, "state-dir", "", "`DIR` for what outlives a run (default $XDG_STATE_HOME/sftctl)")
-	list := &cobra.Command{Use: "list", Short: "List the runs of all accounts, the oldest first", Args: noArguments,
+	list := &cobra.Command{Use: "list", Short: "List the runs of all accounts, the oldest first; OPEN is how many calls nobody knows about yet", Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return runList(env, dir) }}
 	var o showOptions
 	show := &cobra.Command{Use: "show RUN", Short: "Print the summary of a run, also while it goes on, and write its reports again", Args: cobra.ExactArgs(1), ValidArgsFunction: someRun(env, anyRun),
@@ -56,15 +57,24 @@ func runList(env Env, flag string) error {
 	if err != nil {
 		return err
 	}
-	out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(out, "RUN\tACCOUNT\tSTATE\tOPEN")
+	type line struct {
+		*journal.History
+		store *journal.Store
+	}
+	var lines []line
 	var problems []error
 	for _, store := range all {
 		histories, err := store.Histories()
 		problems = append(problems, err)
 		for _, h := range histories {
-			_, _ = fmt.Fprintf(out, "%s\t%s at %s\t%s\t%d\n", h.Run, fleet.Printable(h.Account), fleet.Printable(h.BaseURL), state(store, h), len(h.Open()))
+			lines = append(lines, line{h, store})
 		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.At.Compare(b.At) })
+	out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(out, "RUN\tACCOUNT\tSTATE\tOPEN")
+	for _, h := range lines {
+		_, _ = fmt.Fprintf(out, "%s\t%s at %s\t%s\t%d\n", h.Run, fleet.Printable(h.Account), fleet.Printable(h.BaseURL), state(h.store, h.History), len(h.Open()))
 	}
 	return errors.Join(append(problems, printed(out.Flush()))...)
 }

@@ -195,7 +195,7 @@ func (c *chart) say(sent int, span time.Duration) {
 		c.Caption += fmt.Sprintf("; %.2g per second on average", float64(c.total)/span.Seconds())
 	}
 	if lost := sent - c.total; lost > 0 {
-		c.Remark = fleet.Count(lost, "more call") + " left, of which no answer was kept"
+		c.Remark = fleet.Count(lost, "more call") + " sent, of which no answer was kept"
 	}
 	for _, i := range []int{0, len(c.Bars) / 2, len(c.Bars) - 1} {
 		if len(c.Times) == 0 || c.Times[len(c.Times)-1] != c.label(i) {

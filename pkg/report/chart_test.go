@@ -32,7 +32,7 @@ func TestChart(t *testing.T) {
 	run.Results[0].Attempts++ // it left, and the program was killed
 	c := run.chart()
 	got := fmt.Sprint(c.Caption, "; ", c.Most, "; ", c.Times, "; ", c.Remark)
-	want := "7 mutating calls, a bar for each 2 s; 0.059 per second on average; 3 calls; [2026-03-01 12:00:00 12:01:00 12:01:58]; 1 more call left, of which no answer was kept"
+	want := "7 mutating calls, a bar for each 2 s; 0.059 per second on average; 3 calls; [2026-03-01 12:00:00 12:01:00 12:01:58]; 1 more call sent, of which no answer was kept"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

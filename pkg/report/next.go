@@ -1,6 +1,8 @@
 package report
 
 import (
+	"strings"
+
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
 )
@@ -24,14 +26,16 @@ func (r *Run) next() []advice {
 	}
 	again := apply.Retry(r.Plan, r.Results)
 	var all []advice
-	switch n := len(again.Fleet.Specs); {
-	case again.Unknown > 0 || apply.Unfinished(r.Results) || r.Doubt != nil && r.Mutations() > 0:
+	resumes := again.Unknown > 0 || apply.Unfinished(r.Results) || r.Doubt != nil && r.Mutations() > 0
+	if resumes {
 		all = append(all, r.command("resume", "settles what is in doubt, then does the rest"))
-	case n > 0:
-		all = append(all, r.command("retry", "plans "+fleet.Count(n, "row")+" anew"))
 	}
+	// Before retry: what is wrong in a file stays so, however often it is planned.
 	if n := again.Refused + r.failures(); n > 0 {
 		all = append(all, advice{Text: fleet.Number(n) + " failed or refused: correct the file, or failed.csv of the report, and plan that"})
+	}
+	if n := len(again.Fleet.Specs); n > 0 && !resumes {
+		all = append(all, r.command("retry", "plans "+fleet.Count(n, "row")+" anew"))
 	}
 	if again.Orphans > 0 {
 		all = append(all, advice{Text: "plan the files again for what is left of the orphans (" + fleet.Number(again.Orphans) + ")"})
@@ -52,8 +56,8 @@ func (r *Run) failures() (n int) {
 
 // command is a command on the run, for the platform that the run was on.
 func (r *Run) command(name, does string) advice {
-	text := "sftctl " + name + " " + fleet.Printable(r.ID)
-	if r.Simulated {
+	text := "sftctl " + name + " " + fleet.Printable(r.ID+r.Reach)
+	if r.Simulated && !strings.Contains(r.Reach, "--simulate") {
 		text += " --simulate"
 	}
 	return advice{text, does}

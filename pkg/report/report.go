@@ -27,6 +27,7 @@ type Run struct {
 	Live      *Progress // how far it is while another process does it, nil when none does
 	Over      bool      // no command goes on with it: it still goes on by itself, or another run took its place
 	Simulated bool      // nothing real was touched
+	Reach     string    // the flags by which another command gets to it, such as " --profile lab"
 	Tool      string    // name and version of the program
 }
 

@@ -57,8 +57,12 @@ func (r *Run) reasonSection() section {
 	reasons := r.Reasons()
 	s := section{Title: "not done, by reason", Singles: none}
 	for i, reason := range reasons[:min(len(reasons), ordinary.groups)] {
+		such := "such as "
+		if reason.Rows == 1 {
+			such = ""
+		}
 		s.Groups = append(s.Groups, entry{Sign: "!", Count: fleet.Count(reason.Rows, "row"), Text: reason.Outcome.String() + ": " + fleet.Printable(oneLine(reason.Text)),
-			Such: "such as ", Names: []name{shown(reasons[i].Example)}})
+			Such: such, Names: []name{shown(reasons[i].Example)}})
 	}
 	if more := len(reasons) - len(s.Groups); more > 0 {
 		s.More = "… and " + fleet.Count(more, "other reason")

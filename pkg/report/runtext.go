@@ -22,9 +22,9 @@ type Reason struct {
 }
 
 // Reasons groups the rows that are not done by what was said of them, numbers
-// and names left out; the most frequent first.
+// and names left out where there are several; the most frequent first.
 func (r *Run) Reasons() []Reason {
-	byText := map[string]*Reason{}
+	byText, whole := map[string]*Reason{}, map[string]string{}
 	for i := range r.Results {
 		res := &r.Results[i]
 		if !unfinished(res.Outcome) || res.Err == nil {
@@ -33,12 +33,15 @@ func (r *Run) Reasons() []Reason {
 		text := particular.ReplaceAllString(reason(res), "…")
 		key := res.Outcome.String() + text
 		if byText[key] == nil {
-			byText[key] = &Reason{Outcome: res.Outcome, Text: text, Example: res.Task.Label()}
+			byText[key], whole[key] = &Reason{Outcome: res.Outcome, Text: text, Example: res.Task.Label()}, reason(res)
 		}
 		byText[key].Rows++
 	}
 	var reasons []Reason
-	for _, reason := range byText {
+	for key, reason := range byText {
+		if reason.Rows == 1 {
+			reason.Text = whole[key]
+		}
 		reasons = append(reasons, *reason)
 	}
 	slices.SortFunc(reasons, func(a, b Reason) int {
