@@ -14,7 +14,7 @@ build: ## the program, as bin/sftctl
 	go build -trimpath -o bin/sftctl .
 
 test: ## all tests, with the race detector; then some of the battery without it, which is several times as fast
-	go test -race -timeout 20m ./...
+	go test -race -timeout 20m -parallel 4 ./... # some wait for a pace, and leave the processor to others
 	go test -run Battery ./pkg/cli -schedules 1000
 
 check: ## format and linters; nothing may be found
