@@ -87,15 +87,15 @@ func TestInitReplacesNothing(t *testing.T) {
 // Standard output that is full or closed is told of.
 func TestInitTellsOfAFullOutput(t *testing.T) {
 	var talk strings.Builder
-	env := Env{Args: []string{"init", "-"}, Stdout: failing{}, Stderr: &talk, Getenv: func(string) (string, bool) { return "", false }}
+	env := Env{Args: []string{"init", "-"}, Stdout: fullDisk{}, Stderr: &talk, Getenv: func(string) (string, bool) { return "", false }}
 	if code := Main(t.Context(), env); code != 74 || !strings.Contains(talk.String(), "no space left") {
 		t.Errorf("got code %d, %s", code, talk.String())
 	}
 }
 
-type failing struct{}
+type fullDisk struct{}
 
-func (failing) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 // Where it is a log that is spoken to, the table is one record.
 func TestInitSpeaksIntoALog(t *testing.T) {
