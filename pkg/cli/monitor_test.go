@@ -28,6 +28,7 @@ type webHook struct {
 	logins   []string // such as ann:secret, empty where nobody logged in
 	statuses []int
 	hangs    chan struct{} // nil where it answers
+	came     string        // a file that says that somebody waits
 }
 
 // hook NAME [STATUS...|hang] opens a web hook at $HOOK, which gives the answers in
@@ -35,7 +36,7 @@ type webHook struct {
 func openHook(ts *testscript.TestScript, _ bool, args []string) {
 	h := &webHook{}
 	if len(args) == 2 && args[1] == "hang" {
-		h.hangs, args = make(chan struct{}), args[:1]
+		h.hangs, h.came, args = make(chan struct{}), ts.MkAbs(args[0]+".came"), args[:1]
 	}
 	for _, arg := range args[1:] {
 		status, err := strconv.Atoi(arg)
@@ -62,6 +63,7 @@ func (h *webHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.bodies, h.logins = append(h.bodies, body), append(h.logins, user+":"+password)
 	if h.hangs != nil {
 		h.mu.Unlock()
+		_ = os.WriteFile(h.came, nil, 0o600) // a script that waits for it fails without it
 		<-h.hangs
 		h.mu.Lock()
 	}
