@@ -130,7 +130,7 @@ func shortestStop(t *testing.T) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return grace + 2*postLimit + postPause + atLast + reporting
+	return grace + atLast + postHurry + atLast + reporting // the stream, the hook, the log
 }
 
 // host is a machine on which somebody did what deploy says: the absolute paths are
