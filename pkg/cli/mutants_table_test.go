@@ -87,7 +87,7 @@ var mutants = []mutant{
 	{"superseded runs are resumed", "pkg/cli/resume.go", `if h.Clean() || s.store.SupersededBy(h) != "" {`, `if h.Clean() {`},
 	{"a plan is not marked as used", "pkg/journal/journal.go", `j.fail(j.use())`, `_ = j.use`},
 	{"a plan may be used again", "pkg/journal/store.go", `	if !h.Begun() {`, `	if h.Begun() {`},
-	{"an interrupt ends calls in flight", "pkg/platform/transport.go", `if !op.Mutates() {`, `if true {`},
+	{"an interrupt ends calls in flight", "pkg/platform/transport.go", `if !req.Op.Mutates() {`, `if true {`},
 	// What may be done.
 	{"nothing is read before it is hurt", "pkg/apply/task.go", `if !res.calls[res.done].Action.Hurts() {`, `if true {`},
 	{"a new name does not matter", "pkg/apply/task.go", `case fleet.NameKey(now.Name) != fleet.NameKey(was.Name):`, `case false:`},

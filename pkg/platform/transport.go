@@ -114,8 +114,7 @@ func (c *Client) exchange(ctx context.Context, req wire.Request, token string) a
 
 // flight is the context of one exchange.
 func (c *Client) flight(ctx context.Context, req wire.Request) (context.Context, context.CancelFunc) {
-	op := req.Op
-	if !op.Mutates() {
+	if !req.Op.Mutates() {
 		return context.WithTimeout(ctx, c.deadline(req))
 	}
 	flight, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.deadline(req))
