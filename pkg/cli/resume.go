@@ -71,7 +71,7 @@ func (s *session) nothingToResume(env Env, stateDir string) error {
 	for _, store := range all {
 		histories, _ := store.Histories() // what cannot be read is theirs to tell
 		for _, h := range histories {
-			if !h.Clean() && store.SupersededBy(h) == "" && !h.Running() {
+			if open, _ := resumes(store, h, s.clock()); open && !h.Running() {
 				say(env.Stderr, "unfinished elsewhere: run %s of account %s at %s (%s)", h.Run, fleet.Printable(h.Account), fleet.Printable(h.BaseURL), state(store, h))
 			}
 		}
@@ -100,15 +100,21 @@ func (s *session) choose(args []string) (string, error) {
 		return "", err
 	}
 	for i := len(histories) - 1; i >= 0; i-- {
-		h := histories[i]
-		if h.Clean() || s.store.SupersededBy(h) != "" {
-			continue
-		}
-		if old, err := s.recall(h); err != nil || old.unfinished() {
-			return h.Run, err
+		if open, err := resumes(s.store, histories[i], s.clock()); open {
+			return histories[i].Run, err
 		}
 	}
 	return "", nil
+}
+
+// resumes says whether a run is one to resume; also one that cannot be recalled may
+// be, and the error says why it cannot.
+func resumes(store *journal.Store, h *journal.History, now journal.Moment) (bool, error) {
+	if h.Clean() || store.SupersededBy(h) != "" {
+		return false, nil
+	}
+	old, err := recall(store, h, now)
+	return err != nil || old.unfinished(), err
 }
 
 // resume goes on with a run of the past.
