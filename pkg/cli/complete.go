@@ -219,14 +219,10 @@ func (r storedRun) inBrief() string {
 // profiles are the names of the configuration's profiles; none where it cannot be
 // read, which is said when a command is run.
 func (c *configFlags) profiles(env Env) []string {
-	path := c.file
-	if path == "" {
-		path, _ = env.Getenv(envName("config"))
+	if c.file == "" { // a profile may be asked for before the environment was read
+		c.file, _ = env.Getenv(envName("config"))
 	}
-	if dir := userDir(env, "XDG_CONFIG_HOME", ".config"); path == "" && dir != "" {
-		path = filepath.Join(dir, "sftctl", "config.yaml")
-	}
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(c.path(env))
 	if err != nil {
 		return nil
 	}

@@ -183,16 +183,12 @@ func (s settings) apply(f *pflag.Flag) error {
 
 // read reads the configuration. One that was not named may be missing.
 func (c *configFlags) read(env Env, cmd *cobra.Command) (settings, error) {
-	path, named := c.file, c.file != ""
-	if !named {
-		dir := userDir(env, "XDG_CONFIG_HOME", ".config")
-		switch {
-		case dir == "" && c.profile == "":
-			return settings{}, nil
-		case dir == "":
-			return settings{}, fleet.Kind(fleet.ErrUsage, errors.New("no place for the configuration: HOME is not set; set it, or name a --config"))
-		}
-		path = filepath.Join(dir, "sftctl", "config.yaml")
+	path, named := c.path(env), c.file != ""
+	switch {
+	case path == "" && c.profile == "":
+		return settings{}, nil
+	case path == "":
+		return settings{}, fleet.Kind(fleet.ErrUsage, errors.New("no place for the configuration: HOME is not set; set it, or name a --config"))
 	}
 	data, err := readConfig(path)
 	switch {
@@ -209,6 +205,15 @@ func (c *configFlags) read(env Env, cmd *cobra.Command) (settings, error) {
 		return settings{}, fleet.Kind(fleet.ErrUsage, fmt.Errorf("%s: %w", path, err))
 	}
 	return settings{file: path, values: values}, nil
+}
+
+// path is where the configuration is, empty where nobody says so.
+func (c *configFlags) path(env Env) string {
+	dir := userDir(env, "XDG_CONFIG_HOME", ".config")
+	if c.file != "" || dir == "" {
+		return c.file
+	}
+	return filepath.Join(dir, "sftctl", "config.yaml")
 }
 
 // readConfig reads a file that not everybody can write: it says to which host the
