@@ -84,7 +84,7 @@ var mutants = []mutant{
 	{"what earlier runs left open is not settled", "pkg/cli/account.go", `open == 0 && h.Verified() {`, `open >= 0 || h.Verified() {`},
 	{"doubts are forgotten", "pkg/apply/past.go", `for _, i := range h.Open() {`, `for _, i := range h.Open()[:0] {`},
 	{"unknown outcomes are not open", "pkg/journal/history.go", `open[r.Task] = r.Outcome == fleet.Unknown`, `open[r.Task] = false`},
-	{"superseded runs are resumed", "pkg/cli/resume.go", `if h.Clean() || s.store.SupersededBy(h) != "" {`, `if h.Clean() {`},
+	{"superseded runs are resumed", "pkg/cli/resume.go", `if h.Clean() || store.SupersededBy(h) != "" {`, `if h.Clean() {`},
 	{"a plan is not marked as used", "pkg/journal/journal.go", `j.fail(j.use())`, `_ = j.use`},
 	{"a plan may be used again", "pkg/journal/store.go", `	if !h.Begun() {`, `	if h.Begun() {`},
 	{"an interrupt ends calls in flight", "pkg/platform/transport.go", `if !req.Op.Mutates() {`, `if true {`},
