@@ -126,7 +126,7 @@ func (s *service) do(ctx context.Context, p *plan.Plan, opts plan.Options) (*rep
 		return nil, err
 	}
 	settling := apply.Settling{Rate: s.rate, Patience: time.Hour}
-	_, run.Cut = apply.Run(ctx, p, run.Results, s.client, apply.Options{Journal: kept, Settling: settling,
+	run.Cut = apply.Run(ctx, p, run.Results, s.client, apply.Options{Journal: kept, Settling: settling,
 		Workers: apply.Workers(s.rate, 3*time.Minute), Halt: apply.Halt{Percent: 5, Least: 20}})
 	run.Doubt = apply.Confirm(ctx, p, run.Results, look, apply.Options{Journal: kept, Settling: settling})
 	end := apply.Ended(run.Results, run.Cut, run.Doubt)

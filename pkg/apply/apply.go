@@ -98,24 +98,19 @@ func New(p *plan.Plan, abilities fleet.Abilities) []Result {
 // ErrGuard, or an ErrUsage for options that do not fit, before anything was sent,
 // an ErrStopped where nothing more was begun, or what every other call would have
 // met too. The account must be locked.
-func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts Options) (Effort, error) {
+func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts Options) error {
 	opts, err := opts.ready(p, results)
 	if err == nil && !opts.Only {
 		err = guarded(p)
 	}
 	if err != nil {
-		return Effort{}, err
+		return err
 	}
 	runCtx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
 	r := &runner{on: on, opts: opts, plan: p, results: results, listing: newListing(opts.Renewal.Read), halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(len(results)), classes: newClasses(), claims: claimed(results)}
 	r.run(runCtx)
-	return Effort{Settles: r.reads.Load()}, r.cutShort(ctx, runCtx)
-}
-
-// Effort is what a run took besides its calls.
-type Effort struct {
-	Settles int64 // reads to find out what unknown calls did
+	return r.cutShort(ctx, runCtx)
 }
 
 // ready are the options with what holds where they say nothing. The error is an
@@ -150,7 +145,6 @@ type runner struct {
 	classes *classes
 	claims  *claims
 	listing *listing
-	reads   atomic.Int64 // to settle
 	panics  fleet.Panics
 
 	settlers sync.WaitGroup // those who find out what unknown calls did

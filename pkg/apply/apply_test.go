@@ -82,7 +82,7 @@ func do(ctx context.Context, p *plan.Plan, on Platform, opts Options) ([]Result,
 		opts.Journal = forgetful{}
 	}
 	opts.Settling.Window = max(opts.Settling.Window, 1)
-	_, err := Run(ctx, p, results, on, opts)
+	err := Run(ctx, p, results, on, opts)
 	return results, err
 }
 

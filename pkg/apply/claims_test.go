@@ -151,7 +151,7 @@ func TestExchangesEnd(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rapid.IntRange(1, 4*n).Draw(rt, "stopped"))*time.Second)
 			results, _ := do(ctx, p, on, opts)
 			cancel()
-			if _, err := Run(context.Background(), p, results, on, Options{Journal: forgetful{}, Workers: 2}); err != nil {
+			if err := Run(context.Background(), p, results, on, Options{Journal: forgetful{}, Workers: 2}); err != nil {
 				rt.Error(err)
 			}
 			for i := range results {

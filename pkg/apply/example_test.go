@@ -70,7 +70,7 @@ func do(p *plan.Plan, client *platform.Client, dir string) ([]apply.Result, erro
 		return nil, err
 	}
 	results := apply.New(p, client.Abilities())
-	if _, err := apply.Run(context.Background(), p, results, client, apply.Options{Journal: kept}); err != nil {
+	if err := apply.Run(context.Background(), p, results, client, apply.Options{Journal: kept}); err != nil {
 		return nil, err
 	}
 	return results, kept.Close()

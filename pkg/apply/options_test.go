@@ -18,13 +18,13 @@ func TestOptionsThatDoNotFitSendNothing(t *testing.T) {
 	} {
 		f := &fake{}
 		p := onboarding(1)
-		_, err := Run(t.Context(), p, New(p, f.Abilities()), f, opts)
+		err := Run(t.Context(), p, New(p, f.Abilities()), f, opts)
 		if !errors.Is(err, fleet.ErrUsage) || !strings.Contains(fleet.Message(err), want) || len(f.calls) > 0 {
 			t.Errorf("got %v after %d calls, want %s", err, len(f.calls), want)
 		}
 	}
 	f := &fake{}
-	if _, err := Run(t.Context(), onboarding(2), New(onboarding(1), f.Abilities()), f, Options{Journal: forgetful{}}); !errors.Is(err, fleet.ErrUsage) || len(f.calls) > 0 {
+	if err := Run(t.Context(), onboarding(2), New(onboarding(1), f.Abilities()), f, Options{Journal: forgetful{}}); !errors.Is(err, fleet.ErrUsage) || len(f.calls) > 0 {
 		t.Errorf("got %v after %d calls, want an ErrUsage about the results", err, len(f.calls))
 	}
 }
@@ -37,7 +37,7 @@ func TestWindowLeftOut(t *testing.T) {
 		l.loses = func(call fleet.Call, _ int) bool { return call.Action == fleet.Activate }
 		p := l.one(plan.Step{Action: fleet.Activate})
 		results := New(p, l.Abilities())
-		_, err := Run(t.Context(), p, results, l, Options{Journal: forgetful{}, Settling: Settling{Patience: time.Hour}})
+		err := Run(t.Context(), p, results, l, Options{Journal: forgetful{}, Settling: Settling{Patience: time.Hour}})
 		if err != nil || results[0].Outcome != fleet.Done || l.tries["mactivate"] != 1 {
 			t.Errorf("got %s (%v) after %d activations, want done after 1", results[0].Outcome, err, l.tries["mactivate"])
 		}

@@ -19,7 +19,7 @@ func TestRowsWhoseNamesMovedAreStale(t *testing.T) {
 	results[1].outcome(journal.Outcome{Task: 1, Outcome: fleet.Done, ID: "id-m1"})
 	const why = `plan "Gold" stood for "1" when the plan was made, and stands for "2" now`
 	stale := Renamed(results, map[int]string{0: why, 1: why, 3: why, 4: why}, map[int]string{0: "gone"})
-	if _, err := Run(t.Context(), p, results, f, Options{Journal: forgetful{}, Workers: 1, Stale: stale}); err != nil {
+	if err := Run(t.Context(), p, results, f, Options{Journal: forgetful{}, Workers: 1, Stale: stale}); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{

@@ -548,7 +548,6 @@ type settlingReads struct{ *runner }
 
 // Page reads a page.
 func (s settlingReads) Page(ctx context.Context, q fleet.Query) (fleet.Page, error) {
-	s.reads.Add(1)
 	q.Settles = true
 	return s.on.Page(ctx, q)
 }

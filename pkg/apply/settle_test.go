@@ -335,7 +335,7 @@ func TestWhatWasOpenIsTakenUpOnce(t *testing.T) {
 			l.live[e.ID] = &e
 			have = append(have, e)
 		}
-		if _, err := Run(t.Context(), p, results, l, Options{Journal: forgetful{}, Workers: 3, Settling: settling, Found: found(t, have...)}); err != nil {
+		if err := Run(t.Context(), p, results, l, Options{Journal: forgetful{}, Workers: 3, Settling: settling, Found: found(t, have...)}); err != nil {
 			t.Fatal(err)
 		}
 		for i, r := range results {

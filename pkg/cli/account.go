@@ -119,7 +119,7 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	told := s.monitor.recorder(run, old.results)
 	journaled := apply.Overheard(j, told.Saw)
 	earlierReads := s.settles()
-	if _, err = apply.Run(ctx, old.plan, old.results, s.client, apply.Options{Workers: s.workers, Journal: journaled, Settling: s.settling, Only: true}); err != nil {
+	if err = apply.Run(ctx, old.plan, old.results, s.client, apply.Options{Workers: s.workers, Journal: journaled, Settling: s.settling, Only: true}); err != nil {
 		return err
 	}
 	w := &work{plan: old.plan, want: old.plan.Fleet()}

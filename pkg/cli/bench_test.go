@@ -123,7 +123,7 @@ func journalled(b *testing.B, kept bool) float64 {
 		opts.Journal = w.journal
 	}
 	began := time.Now()
-	if _, err := apply.Run(b.Context(), p, w.results, s.client, opts); err != nil {
+	if err := apply.Run(b.Context(), p, w.results, s.client, opts); err != nil {
 		b.Fatal(err)
 	}
 	if kept {

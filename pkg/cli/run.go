@@ -141,7 +141,7 @@ func (s *session) run(ctx context.Context, env Env, w *work, run *report.Run) {
 	opts := s.options(env, w)
 	opts.Journal = apply.Overheard(w.journal, progress.saw, w.events.Saw)
 	opts.Progress = func(c apply.Completed) { progress.completed(c); w.events.Ended(c) }
-	_, err := apply.Run(ctx, w.plan, w.results, s.client, opts)
+	err := apply.Run(ctx, w.plan, w.results, s.client, opts)
 	run.Results, run.Cut = w.results, err
 	progress.stop()
 }
