@@ -271,11 +271,13 @@ func TestHalts(t *testing.T) {
 			})
 		})
 	}
-	// A run that comes to its end is not cut short, whatever failed.
-	f := &fake{answer: func(fleet.Call) fleet.Reply { return fleet.Reply{Outcome: fleet.Failed, Err: errors.New("no")} }}
-	if _, err := do(t.Context(), onboarding(30), f, Options{Workers: 64, Halt: Halt{Percent: 5, Least: 20}}); err != nil {
-		t.Errorf("got %v", err)
-	}
+	// A run of which nothing is left to begin is not cut short, whatever failed.
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{takes: time.Second, answer: func(fleet.Call) fleet.Reply { return fleet.Reply{Outcome: fleet.Failed, Err: errors.New("no")} }}
+		if _, err := do(t.Context(), onboarding(30), f, Options{Workers: 64, Halt: Halt{Percent: 5, Least: 20}}); err != nil {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // A record of a journal that does not fit the plan is refused, not guessed at.
