@@ -238,7 +238,11 @@ func (r *runner) look(ctx context.Context, id fleet.ID) (*fleet.Endpoint, error)
 
 // until waits for a time; it is false when the context ends first.
 func until(ctx context.Context, at time.Time) bool {
-	timer := time.NewTimer(time.Until(at))
+	left := time.Until(at)
+	if left <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -90,17 +90,16 @@ func (l lostConnections) RoundTrip(r *http.Request) (*http.Response, error) {
 	came := make(chan answer, 1)
 	go func() {
 		defer cancel()
-		dial := time.Duration(0)
-		if r.Method != http.MethodGet {
-			dial = l.dial
+		if l.dial > 0 && r.Method != http.MethodGet {
+			select {
+			case <-time.After(l.dial):
+			case <-ctx.Done():
+				came <- answer{nil, ctx.Err()}
+				return
+			}
 		}
-		select {
-		case <-time.After(dial):
-			response, err := l.sim.RoundTrip(r.WithContext(ctx))
-			came <- answer{response, err}
-		case <-ctx.Done():
-			came <- answer{nil, ctx.Err()}
-		}
+		response, err := l.sim.RoundTrip(r.WithContext(ctx))
+		came <- answer{response, err}
 	}()
 	select {
 	case a := <-came:

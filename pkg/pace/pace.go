@@ -140,7 +140,18 @@ func (p *Purse) arm() {
 	}
 	p.armed = true
 	delay := p.limiter.Reserve().Delay()
-	time.AfterFunc(max(delay, time.Until(p.until)), p.claim)
+	after(max(delay, time.Until(p.until)), p.claim)
+}
+
+// after calls f once d is over. What is due now needs no timer: in a bubble of
+// testing/synctest it would be run by whoever sets it, and two at once bring the
+// race detector down (golang/go issue 78156, seen with Go 1.26.8).
+func after(d time.Duration, f func()) {
+	if d <= 0 {
+		go f()
+		return
+	}
+	time.AfterFunc(d, f)
 }
 
 // claim takes a slot for the permit whose time has come by our own pace, and
@@ -162,9 +173,9 @@ func (p *Purse) claim() {
 		p.note(err)
 		p.grant()
 	case taken:
-		time.AfterFunc(time.Until(at), p.grant)
+		after(time.Until(at), p.grant)
 	default:
-		time.AfterFunc(time.Until(at), p.claim)
+		after(time.Until(at), p.claim)
 	}
 }
 
@@ -188,7 +199,7 @@ func (p *Purse) grant() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if left := time.Until(p.until); left > 0 {
-		time.AfterFunc(left, p.claim) // the slot is lost: others may have those at the end of the pause
+		after(left, p.claim) // the slot is lost: others may have those at the end of the pause
 		return
 	}
 	p.armed = false

@@ -236,6 +236,9 @@ func useful(err error) bool {
 
 // sleep waits, unless the context ends first.
 func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -170,6 +170,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		<-ctx.Done()
 		return false
 	}
+	if d == 0 {
+		return ctx.Err() == nil
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
