@@ -29,7 +29,11 @@ type flooded struct {
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv("FLOODED_BY"); url != "" {
-		_ = json.NewEncoder(os.Stdout).Encode(beFlooded(url, os.Getenv("WARMED_BY")))
+		deadline, err := time.ParseDuration(os.Getenv("FLOODED_FOR"))
+		if err != nil {
+			panic(err)
+		}
+		_ = json.NewEncoder(os.Stdout).Encode(beFlooded(url, os.Getenv("WARMED_BY"), deadline))
 		return
 	}
 	os.Exit(m.Run())
@@ -37,9 +41,9 @@ func TestMain(m *testing.M) {
 
 // beFlooded asks a platform for a listing and makes a call to it, in a process of
 // its own: the most memory that it ever had is then known.
-func beFlooded(url, warm string) (f flooded) {
+func beFlooded(url, warm string, deadline time.Duration) (f flooded) {
 	ask := func(url string) (fleet.Reply, error) {
-		c, err := New(Options{BaseURL: url, Username: "ann", Password: NewSecret("pw"), Dialect: wire.EndpointInfo{}, Purse: pace.New(0), CallTimeout: time.Second})
+		c, err := New(Options{BaseURL: url, Username: "ann", Password: NewSecret("pw"), Dialect: wire.EndpointInfo{}, Purse: pace.New(0), CallTimeout: deadline})
 		if err != nil {
 			panic(err)
 		}
@@ -154,7 +158,11 @@ func TestFloods(t *testing.T) {
 					flood.answer(conn)
 				}
 			})
-			got := flooding(t, "http://"+s.addr, "http://"+warm.addr)
+			deadline := time.Minute // no machine is so busy that it comes first
+			if flood.listing == wire.Deadline {
+				deadline = time.Second
+			}
+			got := flooding(t, "http://"+s.addr, "http://"+warm.addr, deadline)
 			if got.Listing != flood.listing || got.Call != flood.call || got.Outcome != fleet.Unknown || s.seen.Load() != 2 {
 				t.Errorf("got a listing %s, a call %s that is %s, after %d requests, want %s, %s and unknown after 2",
 					got.Listing, got.Call, got.Outcome, s.seen.Load(), flood.listing, flood.call)
@@ -171,10 +179,10 @@ func TestFloods(t *testing.T) {
 	}
 }
 
-func flooding(t *testing.T, url, warm string) (f flooded) {
+func flooding(t *testing.T, url, warm string, deadline time.Duration) (f flooded) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "FLOODED_BY="+url, "WARMED_BY="+warm, "GORACE=atexit_sleep_ms=5")
+	cmd.Env = append(os.Environ(), "FLOODED_BY="+url, "WARMED_BY="+warm, "FLOODED_FOR="+deadline.String(), "GORACE=atexit_sleep_ms=5")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
