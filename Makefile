@@ -13,9 +13,9 @@ DIALECT    ?= endpointinfo
 build: ## the program, as bin/sftctl
 	go build -trimpath -o bin/sftctl .
 
-test: ## all tests, with the race detector; then some of the battery without it, which is several times as fast
+test: ## all tests, with the race detector; then some of the battery and the biggest fleets without it, several times as fast
 	go test -race -timeout 20m -parallel 4 ./... # some wait for a pace, and leave the processor to others
-	go test -run Battery ./pkg/cli -schedules 1000
+	go test -run 'Battery|TestScripts/^(demo|roundtrip)$$' ./pkg/cli -schedules 1000
 
 check: ## format and linters; nothing may be found
 	@test -z "$$(gofmt -l .)" || { echo "gofmt:"; gofmt -l .; exit 1; }

@@ -47,6 +47,12 @@ func TestScripts(t *testing.T) {
 			"exits": exitsWith, "edit": editState, "served": served, "lines": countLines, "dropcolumn": dropColumn,
 			"hook": openHook, "posted": wasPosted, "events": holdEvents, "sample": holdSample, "nosample": holdNoSample, "same": holdSame,
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "race" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return raceEnabled, nil
+		},
 		RequireExplicitExec: true,
 	})
 }
