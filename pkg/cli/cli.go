@@ -26,9 +26,10 @@ type Env struct {
 	Stdout   io.Writer // data
 	Stderr   io.Writer // talk
 	Getenv   func(string) (string, bool)
-	Terminal bool       // a person sits at Stdin and Stderr
-	Screen   bool       // Stdout is a terminal
-	Width    func() int // columns of the terminal at Stderr; nil where that is none
+	Environ  func() []string // NAME=VALUE each; nil where nobody knows all of them
+	Terminal bool            // a person sits at Stdin and Stderr
+	Screen   bool            // Stdout is a terminal
+	Width    func() int      // columns of the terminal at Stderr; nil where that is none
 }
 
 // System is the environment of a real process. One that crashes leaves no memory
@@ -36,7 +37,7 @@ type Env struct {
 func System() Env {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) // where even that is forbidden, it is no reason to stop
 	return Env{
-		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv,
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, Environ: os.Environ,
 		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 		Screen:   term.IsTerminal(int(os.Stdout.Fd())),
 		Width:    terminalWidth,

@@ -45,7 +45,7 @@ func (c *configFlags) layer(env Env, cmd *cobra.Command) error {
 		return err
 	}
 	settings.profileBy = sourceOf(cmd.Flags().Lookup("profile"))
-	var problems fleet.Problems
+	problems := misspelt(env, cmd.Root())
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if err := fromEnv(env, f); err != nil {
 			problems = append(problems, err)
@@ -108,10 +108,16 @@ func oneWorld(f *pflag.FlagSet) error {
 		sourceOf(simulate).words(), fleet.Quote(url.Value.String()), sourceOf(url).words())
 }
 
+// ourVariables is what the names of our environment variables begin with.
+const ourVariables = "SFTCTL_"
+
+// passwordFlag would be the name of the password's flag, if there were one.
+const passwordFlag = "password"
+
 // envName is the environment's name of a flag: --max-deletes is
 // SFTCTL_MAX_DELETES.
 func envName(flag string) string {
-	return "SFTCTL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return ourVariables + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 func fromEnv(env Env, f *pflag.Flag) error {
@@ -274,9 +280,8 @@ func parseConfig(data []byte, profile string, root *cobra.Command) (map[string]s
 // checkNames refuses settings that are no flag of any command.
 func checkNames(values map[string]setting, root *cobra.Command) error {
 	known := map[string]bool{}
-	for _, cmd := range append(root.Commands(), root) {
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
-		cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	for _, name := range flagNames(root) {
+		known[name] = true
 	}
 	for _, name := range sortedKeys(values) {
 		if !known[name] {
@@ -284,6 +289,37 @@ func checkNames(values map[string]setting, root *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+// flagNames are the names of the flags of a command and of those below it.
+func flagNames(cmd *cobra.Command) (names []string) {
+	add := func(f *pflag.Flag) { names = append(names, f.Name) }
+	cmd.LocalNonPersistentFlags().VisitAll(add)
+	cmd.PersistentFlags().VisitAll(add)
+	for _, below := range cmd.Commands() {
+		names = append(names, flagNames(below)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// misspelt are the variables of our name that are nearly one that is read, as
+// problems: a bound that nobody hears of bounds nothing. Others are somebody else's,
+// such as those that a cluster makes for a service.
+func misspelt(env Env, root *cobra.Command) (problems fleet.Problems) {
+	if env.Environ == nil {
+		return nil
+	}
+	known := append(flagNames(root), passwordFlag)
+	for _, variable := range env.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		word, ours := strings.CutPrefix(name, ourVariables)
+		meant := fleet.Meant(word, known)
+		if ours && value != "" && meant != "" && envName(meant) != name {
+			problems = append(problems, fmt.Errorf("environment %s: there is no such setting; did you mean %s? (if it is somebody else's, unset it for sftctl)", fleet.Printable(name), envName(meant)))
+		}
+	}
+	return problems
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -37,7 +37,7 @@ var topics = []topic{
 		{"129, 130, 143", "stopped by a hang-up, an interrupt, a SIGTERM; sftctl resume goes on"},
 	}},
 	{"environment", "Which variables are read", "A flag on the command line goes before the environment, which goes before the configuration.", []entry{
-		{"SFTCTL_...", "every flag, by its name: --max-deletes is SFTCTL_MAX_DELETES; lists of values are not split"},
+		{"SFTCTL_...", "every flag, by its name: --max-deletes is SFTCTL_MAX_DELETES; lists of values are not split, and a name that is nearly one of these is an error"},
 		{"SFTCTL_PASSWORD", "the password; no flag holds it, since arguments are visible to everybody"},
 		{"HOME", "the user's folder; without it, and without the next two, neither configuration nor state is looked for"},
 		{"XDG_CONFIG_HOME", "the folder of sftctl/config.yaml (default $HOME/.config)"},

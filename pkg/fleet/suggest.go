@@ -6,18 +6,25 @@ import (
 )
 
 // Suggest says "did you mean" when one of the choices is near to a word, else
-// nothing. Letter case, spaces, dashes and underscores count for nothing.
+// nothing.
 func Suggest(word string, choices []string) string {
+	best := Meant(word, choices)
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + Quote(best) + "?"
+}
+
+// Meant is the choice that is near enough to a word to be what was meant, empty if
+// none is. Letter case, spaces, dashes and underscores count for nothing.
+func Meant(word string, choices []string) string {
 	best, least := "", max(1, len(squeeze(word))/3)+1
 	for i, d := range distances(word, choices) {
 		if d < least {
 			best, least = choices[i], d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + Quote(best) + "?"
+	return best
 }
 
 // Nearest sorts choices by how near they are to a word, the nearest first, and
