@@ -132,10 +132,12 @@ func Unfinished(results []Result) bool {
 }
 
 // unfinished says so of a task. One that waits for what never comes is finished.
+// What is waited for comes before in the order of the plan's steps, which has no
+// circles, so this ends.
 func unfinished(results []Result, i int) bool {
 	res := &results[i]
 	if !res.goesOn() {
-		return res.Open()
+		return res.Open() || res.doubted()
 	}
 	at := res.claim()
 	return at == nil || results[at.Task].Steps[at.Step].Outcome == fleet.Done || unfinished(results, at.Task)

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
 
@@ -151,15 +152,28 @@ func TestExchangesEnd(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rapid.IntRange(1, 4*n).Draw(rt, "stopped"))*time.Second)
 			results, _ := do(ctx, p, on, opts)
 			cancel()
+			lied := false
+			for i := range results {
+				if r := &results[i]; r.done == 1 && r.goesOn() && rapid.IntRange(0, 2).Draw(rt, "lied") == 0 {
+					r.finding(journal.Finding{Steps: []fleet.Outcome{rapid.SampledFrom([]fleet.Outcome{fleet.Failed, fleet.Unknown}).Draw(rt, "as"), fleet.NotAttempted}})
+					lied = true
+				}
+			}
 			if err := Run(context.Background(), p, results, on, Options{Journal: forgetful{}, Workers: 2}); err != nil {
 				rt.Error(err)
 			}
+			doubts := false
 			for i := range results {
-				if r := &results[i]; len(on.fails) == 0 && r.Outcome != fleet.Done {
+				r := &results[i]
+				if len(on.fails) == 0 && !lied && r.Outcome != fleet.Done {
 					rt.Errorf("%s is %s: %s", r.Task.Label(), steps(*r), fleet.Message(r.Err))
 				}
+				if r.Steps[0].Outcome != fleet.Done && r.Steps[1].Outcome != fleet.NotAttempted {
+					rt.Errorf("%s went on behind what is not done: %s", r.Task.Label(), steps(*r))
+				}
+				doubts = doubts || r.Steps[0].Outcome == fleet.Unknown
 			}
-			if len(on.early) > 0 || Unfinished(results) {
+			if len(on.early) > 0 || Unfinished(results) != doubts {
 				rt.Errorf("linked before they were free: %q, unfinished %t, after %q", on.early, Unfinished(results), on.called)
 			}
 		})

@@ -6,8 +6,40 @@ import (
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/inventory"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
+
+// Shown books the steps that were acknowledged, that the listing after the run did
+// not show, and that a newer listing shows: what comes after them may go on.
+func Shown(results []Result, have *inventory.Inventory, to Journal) {
+	for i := range results {
+		res := &results[i]
+		live, there := have.ByID(res.ID)
+		if !there || !res.doubted() {
+			continue
+		}
+		if f := res.stands(i); res.clearUp(&f, live) {
+			to.Finding(f)
+			res.finding(f)
+		}
+	}
+}
+
+// clearUp takes the unknown steps that a live endpoint bears the effects of for done.
+func (r *Result) clearUp(f *journal.Finding, live *fleet.Endpoint) (shown bool) {
+	wrong := false
+	for i, o := range f.Steps {
+		if o == fleet.Unknown && r.shows(i, live) {
+			f.Steps[i], shown = fleet.Done, true
+		}
+		wrong = wrong || f.Steps[i] == fleet.Unknown || f.Steps[i] == fleet.Failed
+	}
+	if shown && !wrong {
+		f.Err = ""
+	}
+	return shown
+}
 
 // Refresh compares what is left of a plan with the same files planned on a newer
 // listing and returns the tasks that may not go on, by their place in the plan,
@@ -43,13 +75,15 @@ func (r *Result) unbegun() bool {
 	return r.done == 0 && r.goesOn() || r.Outcome == fleet.Unchanged
 }
 
-// Lags says for how long a listing may still lag behind what the run itself made:
-// of the stale tasks, those whose endpoint it does not show.
+// Lags says for how long a listing may still lag behind what the run itself did: of
+// the stale tasks, those whose endpoint it does not show, and those of which it does
+// not show what was acknowledged.
 func Lags(results []Result, stale map[int]string, have *inventory.Inventory, window time.Duration) time.Duration {
 	var longest time.Duration
-	for task := range stale {
-		res := &results[task]
-		if _, there := have.ByID(res.ID); res.done > 0 && !there {
+	for i := range results {
+		res := &results[i]
+		_, there := have.ByID(res.ID)
+		if gone := stale[i] != "" && res.done > 0 && !there; gone || res.doubted() {
 			longest = max(longest, time.Until(res.sent.Add(window)))
 		}
 	}

@@ -236,6 +236,19 @@ func (r *Result) pending() fleet.Outcome {
 	return out
 }
 
+// behind is the worst outcome of the steps before the next call: done, unless the
+// listing after the run did not show what was acknowledged.
+func (r *Result) behind() fleet.Outcome {
+	out, end := fleet.Done, len(r.Steps)
+	if r.done < len(r.calls) {
+		end = r.calls[r.done].First
+	}
+	for _, s := range r.Steps[:end] {
+		out = fleet.Worse(out, s.Outcome)
+	}
+	return out
+}
+
 // End books that a listing after the run shows all that is done or unchanged.
 func (r *Result) End(e journal.End) {
 	r.Verified = e.Verified && (r.Outcome == fleet.Done || r.Outcome == fleet.Unchanged)
@@ -262,8 +275,16 @@ func (r *Result) stands(task int) journal.Finding {
 }
 
 // goesOn says whether the task has calls that may still be made: none of those
-// that failed, and none behind them.
-func (r *Result) goesOn() bool {
+// that failed, and none behind what failed or is in doubt.
+func (r *Result) goesOn() bool { return r.halfway() && r.behind() == fleet.Done }
+
+// doubted says whether the task would go on if a listing showed what was
+// acknowledged.
+func (r *Result) doubted() bool { return r.halfway() && r.behind() == fleet.Unknown }
+
+// halfway says whether a call comes next that nobody tried, for all that is known
+// of it.
+func (r *Result) halfway() bool {
 	return r.pending() == fleet.NotAttempted && r.Flaw == fleet.NotAttempted
 }
 

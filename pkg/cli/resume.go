@@ -195,6 +195,7 @@ func (s *session) refreshed(ctx context.Context, env Env, w *work) error {
 		if err != nil {
 			return err
 		}
+		apply.Shown(w.results, seen.have, w.journal)
 		l, w.look, w.stale = seen, seen, apply.Renamed(w.results, seen.moved, apply.Refresh(w.plan, w.results, now, seen.have))
 		wait := apply.Lags(w.results, w.stale, seen.have, s.settling.Window)
 		if wait <= 0 || !pause(ctx, min(wait, lagging)) {
