@@ -441,21 +441,22 @@ func (l *lister) close(ctx context.Context, task int, by ruling) {
 // lister lists for those who wait for new endpoints.
 type lister struct {
 	*runner
-	began time.Time // of the last listing
+	ended time.Time // the last listing, with what it proved
 	pages int       // that it took
 }
 
 // earliest is when the next listing may begin: listings take at most a twentieth
-// of the calls, and one in a window is enough to prove absence.
+// of the calls, and one in a window after the last is enough to prove absence. One
+// that begins sooner proves nothing of what the last one did not show.
 func (l *lister) earliest() time.Time {
-	if l.began.IsZero() {
+	if l.ended.IsZero() {
 		return time.Time{}
 	}
 	interval := l.opts.Settling.Window
 	if rate := l.opts.Settling.Rate; rate > 0 {
 		interval = max(interval, time.Duration(20*float64(l.pages)/rate*float64(time.Second)))
 	}
-	return l.began.Add(interval)
+	return l.ended.Add(interval)
 }
 
 // list makes a listing and decides about all that it proves something of.
@@ -471,10 +472,10 @@ func (l *lister) list(ctx context.Context) {
 		l.failed(ctx, tasks, err)
 		return
 	}
-	l.began, l.pages = began, have.Pages
 	for _, task := range tasks {
 		l.judge(ctx, task, began, have)
 	}
+	l.ended, l.pages = time.Now(), have.Pages
 }
 
 // failed gives up those for which listings have failed for too long.

@@ -24,8 +24,9 @@ type lossy struct {
 	loses func(call fleet.Call, attempt int) bool          // whether the answer is lost
 	tries map[string]int
 	live  map[fleet.ID]*fleet.Endpoint
-	reads []string // what was read, and when
-	fails bool     // reads fail
+	reads []string      // what was read, and when
+	fails bool          // reads fail
+	takes time.Duration // a read
 }
 
 func newLossy() *lossy {
@@ -81,8 +82,11 @@ func (l *lossy) apply(call fleet.Call, id fleet.ID) {
 
 func (l *lossy) Page(_ context.Context, q fleet.Query) (fleet.Page, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.reads = append(l.reads, fmt.Sprint(q.ID, "@", int(time.Since(l.began).Seconds())))
+	l.mu.Unlock()
+	time.Sleep(l.takes)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.fails {
 		return fleet.Page{}, errors.New("down")
 	}
@@ -344,6 +348,28 @@ func TestWhatWasOpenIsTakenUpOnce(t *testing.T) {
 			if r.Outcome != fleet.Done || r.Attempts != 3 || l.tries[fmt.Sprint("m", i, "link")] != 1 || len(l.reads) > 0 {
 				t.Fatalf("row %d: got %s after %d sends and %d reads", i, steps(r), r.Attempts, len(l.reads))
 			}
+		}
+	})
+}
+
+// A listing takes its time, and the window between two that prove absence begins when
+// the first ends: another create that is to be looked for does not bring the second
+// one forward, to where it proves nothing.
+func TestListingsThatProveAbsenceServeAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLossy()
+		l.loses, l.takes = func(fleet.Call, int) bool { return false }, 10*time.Second
+		p := onboarding(2)
+		results := New(p, l.Abilities())
+		for i, ago := range []time.Duration{time.Hour, DefaultWindow - 5*time.Second} {
+			results[i].intent(journal.Intent{Task: i, Attempt: 1}, time.Now().Add(-ago))
+		}
+		if err := Run(t.Context(), p, results, l, Options{Journal: forgetful{}, Workers: 3, Settling: settling}); err != nil {
+			t.Fatal(err)
+		}
+		// While the account is empty each listing takes two reads.
+		if got := strings.Join(l.reads, " "); got != "@0 @10 @260 @270 @520" || results[0].Outcome != fleet.Done || results[1].Outcome != fleet.Done {
+			t.Errorf("got %s and %s after listings %s", steps(results[0]), steps(results[1]), got)
 		}
 	})
 }
