@@ -303,9 +303,9 @@ func flagNames(cmd *cobra.Command) (names []string) {
 	return slices.Compact(names)
 }
 
-// misspelt are the variables of our name that are nearly one that is read, as
-// problems: a bound that nobody hears of bounds nothing. Others are somebody else's,
-// such as those that a cluster makes for a service.
+// misspelt are the variables of our name that are one slip of the hand from one that
+// is read, as problems: a bound that nobody hears of bounds nothing. Others are
+// somebody else's, such as those that a cluster makes for a service.
 func misspelt(env Env, root *cobra.Command) (problems fleet.Problems) {
 	if env.Environ == nil {
 		return nil
@@ -314,7 +314,7 @@ func misspelt(env Env, root *cobra.Command) (problems fleet.Problems) {
 	for _, variable := range env.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
 		word, ours := strings.CutPrefix(name, ourVariables)
-		meant := fleet.Meant(word, known)
+		meant := fleet.Slip(word, known)
 		if ours && value != "" && meant != "" && envName(meant) != name {
 			problems = append(problems, fmt.Errorf("environment %s: there is no such setting; did you mean %s? (if it is somebody else's, unset it for sftctl)", fleet.Printable(name), envName(meant)))
 		}

@@ -16,13 +16,13 @@ func TestMisspeltVariables(t *testing.T) {
 	}
 	for slip, meant := range map[string]string{
 		"SFTCTL_MAXDELETES": "SFTCTL_MAX_DELETES", "SFTCTL_max_deletes": "SFTCTL_MAX_DELETES", "SFTCTL_SIMULATED": "SFTCTL_SIMULATE",
-		"SFTCTL_USER_NAME": "SFTCTL_USERNAME", "SFTCTL_PASSWROD": "SFTCTL_PASSWORD", "SFTCTL_KEP": "SFTCTL_KEEP",
+		"SFTCTL_USER_NAME": "SFTCTL_USERNAME", "SFTCTL_PASSWROD": "SFTCTL_PASSWORD",
 	} {
 		if got := told(slip + "=secret"); !strings.Contains(got, slip+": ") || !strings.Contains(got, meant+"?") || strings.Contains(got, "secret") {
 			t.Errorf("%s: got %s, want %s named", slip, got, meant)
 		}
 	}
-	others := []string{"SFTCTL_MAX_DELETE=", "SFTCTL_=1", "SFTCTLMAXDELETE=1", "=SFTCTL_KEP"}
+	others := []string{"SFTCTL_MAX_DELETE=", "SFTCTL_=1", "SFTCTLMAXDELETE=1", "=SFTCTL_MAXDELETES", "SFTCTL_SOURCE=1", "SFTCTL_DATE=1", "SFTCTL_URI=1", "SFTCTL_STATE=1"}
 	for _, name := range flagNames(root) {
 		others = append(others, envName(name)+"=1")
 	}

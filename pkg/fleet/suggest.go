@@ -8,17 +8,28 @@ import (
 // Suggest says "did you mean" when one of the choices is near to a word, else
 // nothing.
 func Suggest(word string, choices []string) string {
-	best := Meant(word, choices)
+	best := within(max(1, len(squeeze(word))/3), word, choices)
 	if best == "" {
 		return ""
 	}
 	return "; did you mean " + Quote(best) + "?"
 }
 
-// Meant is the choice that is near enough to a word to be what was meant, empty if
-// none is. Letter case, spaces, dashes and underscores count for nothing.
-func Meant(word string, choices []string) string {
-	best, least := "", max(1, len(squeeze(word))/3)+1
+// Slip is the choice that a word is, but for one slip of the hand: a letter put in,
+// taken out, changed or swapped with its neighbour. It is empty if there is none, and
+// for words so short that others are as near by chance.
+func Slip(word string, choices []string) string {
+	const short = 5
+	if len(squeeze(word)) < short {
+		return ""
+	}
+	return within(1, word, choices)
+}
+
+// within is the choice that is nearest to a word, empty if none is so near. Letter
+// case, spaces, dashes and underscores count for nothing.
+func within(most int, word string, choices []string) string {
+	best, least := "", most+1
 	for i, d := range distances(word, choices) {
 		if d < least {
 			best, least = choices[i], d
