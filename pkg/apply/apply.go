@@ -108,7 +108,9 @@ func Run(ctx context.Context, p *plan.Plan, results []Result, on Platform, opts 
 	}
 	runCtx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
-	r := &runner{on: on, opts: opts, plan: p, results: results, listing: newListing(opts.Renewal.Read), halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(len(results)), classes: newClasses(), claims: claimed(results)}
+	beginning, last := context.WithCancel(runCtx)
+	defer last()
+	r := &runner{beginning: beginning, last: last, on: on, opts: opts, plan: p, results: results, listing: newListing(opts.Renewal.Read), halt: halt, taken: takenBy(results, opts.Known), queue: newQueue(len(results)), classes: newClasses(), claims: claimed(results)}
 	r.run(runCtx)
 	return r.cutShort(ctx, runCtx)
 }
@@ -152,9 +154,11 @@ type runner struct {
 	deletes  atomic.Int64 // deleting calls so far
 	deleting atomic.Int64 // of them, those that are in flight or unknown
 
-	ending   atomic.Pointer[error] // why no more tasks are begun
-	finished atomic.Int64
-	failed   atomic.Int64
+	ending    atomic.Pointer[error] // why no more tasks are begun
+	beginning context.Context       // ends when none are
+	last      context.CancelFunc
+	finished  atomic.Int64
+	failed    atomic.Int64
 }
 
 // run hands out tasks until none is left, or until nothing may be begun and what
@@ -261,6 +265,7 @@ func (r *runner) fresh(ctx context.Context, from *int) (int, bool) {
 func (r *runner) endSoon(why error) {
 	err := fleet.Kind(fleet.ErrStopped, why)
 	r.ending.CompareAndSwap(nil, &err)
+	r.last()
 	r.queue.ring()
 }
 

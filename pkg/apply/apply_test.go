@@ -12,6 +12,7 @@ import (
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/journal"
+	"sftctl/pkg/pace"
 	"sftctl/pkg/plan"
 )
 
@@ -23,6 +24,7 @@ type fake struct {
 	inFlight int
 	most     int
 	takes    time.Duration
+	purse    *pace.Purse
 	folds    []fleet.Action
 	modifies []fleet.FieldSet
 	live     map[fleet.ID]fleet.Endpoint
@@ -50,8 +52,11 @@ func (f *fake) Page(_ context.Context, q fleet.Query) (fleet.Page, error) {
 }
 
 func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fleet.Reply {
+	if err := f.permit(ctx, call); err != nil {
+		return fleet.Reply{Err: err}
+	}
 	if err := before(); err != nil {
-		return fleet.Reply{Err: err, Fatal: true}
+		return fleet.Reply{Err: err, Fatal: !errors.Is(err, fleet.ErrRecheck)}
 	}
 	f.mu.Lock()
 	f.calls = append(f.calls, call)
@@ -72,6 +77,17 @@ func (f *fake) Do(ctx context.Context, call fleet.Call, before func() error) fle
 		id = "id-" + fleet.ID(call.Name)
 	}
 	return fleet.Reply{Outcome: fleet.Done, ID: id, Sends: 1, Started: time.Now()}
+}
+
+// permit waits for a turn of the pace, where there is one.
+func (f *fake) permit(ctx context.Context, call fleet.Call) error {
+	switch {
+	case f.purse == nil:
+		return nil
+	case call.Begun:
+		return f.purse.Wait(ctx, pace.Next)
+	}
+	return f.purse.Wait(ctx, pace.Begin)
 }
 
 // do runs a plan from its beginning, without a journal, and without waiting for

@@ -56,6 +56,14 @@ func (c *claims) wait(task int, at plan.Place) (given, waits bool) {
 	return false, true
 }
 
+// claimed says whether others wait for a task, or will.
+func (c *claims) claimed(task int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, claimed := c.ended[task]
+	return claimed
+}
+
 // note takes in how a task stands, and returns those that waited for it.
 func (c *claims) note(task int, res *Result, ended bool) (woken []int) {
 	c.mu.Lock()

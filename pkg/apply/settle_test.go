@@ -12,6 +12,7 @@ import (
 
 	"sftctl/pkg/fleet"
 	"sftctl/pkg/journal"
+	"sftctl/pkg/pace"
 	"sftctl/pkg/plan"
 )
 
@@ -282,6 +283,53 @@ func TestHalts(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// What waits for the pace has not begun, however many tasks are done at a time: a
+// halt, a time box and a retired rate plan end it too, and at once.
+func TestHaltsWhatWaitsForThePace(t *testing.T) {
+	refuse := func(call fleet.Call) fleet.Reply {
+		return fleet.Reply{Outcome: fleet.Failed, Err: errors.New("planId is unknown"), Sends: 1}
+	}
+	for name, tt := range map[string]struct {
+		halt   Halt
+		answer func(fleet.Call) fleet.Reply
+		planID fleet.ID
+		most   int
+		stops  bool
+	}{
+		"failures":       {Halt{Percent: 5, Least: 20}, refuse, "", 25, true},
+		"time":           {Halt{After: 20 * time.Second}, nil, "", 25, true},
+		"a retired plan": {Halt{}, refuse, "100234", 8, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				p := onboarding(300)
+				for i := range p.Tasks {
+					p.Tasks[i].Steps[0].Set.PlanID = tt.planID
+				}
+				f := &fake{takes: time.Second, purse: pace.New(2), answer: tt.answer}
+				results, err := do(t.Context(), p, f, Options{Workers: 1000, Halt: tt.halt})
+				if errors.Is(err, fleet.ErrStopped) != tt.stops {
+					t.Errorf("got %v", err)
+				}
+				begun := 0
+				for _, r := range results {
+					if half := r.Attempts > 0 && !r.Finished(); half {
+						t.Errorf("%s is left half done: %s", r.Task.Label(), steps(r))
+					}
+					begun += min(r.Attempts, 1)
+				}
+				if begun > tt.most || len(f.calls) > 3*tt.most {
+					t.Errorf("%d of 300 tasks were begun, want at most %d", begun, tt.most)
+				}
+				if took := time.Since(began); tt.stops && took > time.Minute {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
 }
 
 // A record of a journal that does not fit the plan is refused, not guessed at.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"sftctl/pkg/fleet"
@@ -21,12 +22,14 @@ const mostAttempts = 3
 // place is free for another task.
 func (r *runner) perform(ctx context.Context, task int) {
 	res := &r.results[task]
-	for ctx.Err() == nil && res.goesOn() {
+	own, begin, end := r.waiting(ctx, task)
+	defer end()
+	for own.Err() == nil && res.goesOn() {
 		clear, aside := r.clear(task)
 		if aside {
 			return
 		}
-		if !clear || !r.rests(ctx, task) || !r.asPlanned(ctx, task) || !r.call(ctx, task) {
+		if !clear || !r.rests(own, task) || !r.asPlanned(own, task) || !r.call(own, task, begin) {
 			break
 		}
 		if res.Open() {
@@ -38,11 +41,31 @@ func (r *runner) perform(ctx context.Context, task int) {
 	r.finish(task)
 }
 
+// waiting gives a task that has not begun a context that ends when no more tasks are
+// begun. Begin says that its first call is about to leave: from then on the context
+// lives as long as the run, unless it comes too late, and begin is false. A task that
+// others wait for begins all the same, lest they stay without what it gives up.
+func (r *runner) waiting(ctx context.Context, task int) (own context.Context, begin func() bool, end func()) {
+	if r.results[task].begun() || r.claims.claimed(task) {
+		return ctx, func() bool { return true }, func() {}
+	}
+	own, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(r.beginning, cancel)
+	begin = sync.OnceValue(func() bool {
+		early := stop()
+		if !early {
+			cancel()
+		}
+		return early
+	})
+	return own, begin, func() { stop(); cancel() }
+}
+
 // call makes the task's next call and books what came of it. It reports whether
 // the task may go on.
-func (r *runner) call(ctx context.Context, task int) bool {
+func (r *runner) call(ctx context.Context, task int, begin func() bool) bool {
 	res := &r.results[task]
-	s := sending{runner: r, task: task, call: res.next(), attempt: res.tries + 1}
+	s := sending{runner: r, task: task, call: res.next(), attempt: res.tries + 1, begin: begin}
 	if why := r.classes.stopped(s.call); why != "" {
 		r.leave(task, why)
 		return false
@@ -70,6 +93,7 @@ type sending struct {
 	*runner
 	task, attempt int
 	call          fleet.Call
+	begin         func() bool // whether it may begin
 	intents       int
 }
 
@@ -97,11 +121,14 @@ func (r *runner) lately() time.Duration {
 }
 
 // announce journals that the call is about to leave, unless what it rests on is
-// too old by now: a permit, a throttle or an outage may have taken long, or the
-// disk. The error is an ErrRecheck then.
+// too old by now, or it may not begin any more: a permit, a throttle or an outage
+// may have taken long, or the disk. The error is an ErrRecheck then.
 func (s *sending) announce() error {
 	res, began := &s.results[s.task], time.Now()
 	if s.call.Action.Hurts() && began.Sub(res.looked) > s.lately() {
+		return fleet.ErrRecheck
+	}
+	if s.classes.stopped(s.call) != "" || !s.begin() {
 		return fleet.ErrRecheck
 	}
 	s.intents++
@@ -235,6 +262,8 @@ func (r *runner) asPlanned(ctx context.Context, task int) bool {
 	call := res.next()
 	page, err := r.on.Page(ctx, fleet.Query{List: fleet.Endpoints, ID: call.EndpointID})
 	switch {
+	case err != nil && ctx.Err() != nil: // the run says why
+		return false
 	case err != nil:
 		r.leave(task, fmt.Sprintf("reading it before %s: %v", call.Action, err))
 		return false
