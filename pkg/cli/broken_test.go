@@ -139,6 +139,35 @@ func TestJournalGone(t *testing.T) {
 	}
 }
 
+// A run whose journal is taken away sends nothing more: its lock went too, and what
+// another run does it could do once more.
+func TestJournalTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(*site) error{
+		"removed": func(s *site) error { return os.RemoveAll(s.path("state")) },
+		"moved":   func(s *site) error { return os.Rename(s.path("state"), s.path("elsewhere")) },
+		"replaced": func(s *site) error {
+			return errors.Join(os.Rename(s.path("state"), s.path("elsewhere")), os.CopyFS(s.path("state"), os.DirFS(s.path("elsewhere"))))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, 40, 0)
+			var took error
+			s.atCall(10, func() { took = take(s) })
+			c, code := s.do("apply", "--yes", "--parallelism", "4", "fleet.csv")
+			if took != nil {
+				t.Fatal(took)
+			}
+			if code != 74 || !c.err.has("was moved or removed while it was written") {
+				t.Errorf("got exit code %d, want 74 and why\n%s", code, c)
+			}
+			if n := s.mutations(); n > 10+4 {
+				t.Errorf("got %d calls, want at most the 10 before, and 4 in flight", n)
+			}
+		})
+	}
+}
+
 // The plan that a run keeps is the one that it does.
 func TestKeptPlanChanged(t *testing.T) {
 	t.Parallel()

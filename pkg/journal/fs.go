@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -75,7 +76,11 @@ func (OS) ReadDir(dir string) ([]string, error) {
 
 // Create makes a file, or empties one.
 func (OS) Create(path string) (File, error) {
-	return open(path, os.O_CREATE|os.O_TRUNC)
+	f, err := open(path, os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return nil, err
+	}
+	return placed{f}, nil
 }
 
 // Append opens a file to go on at a size; what is behind that is lost.
@@ -88,7 +93,26 @@ func (OS) Append(path string, size int64) (File, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	return f, nil
+	return placed{f}, nil
+}
+
+// placed is a file that is to stay in its place. A journal that is taken away goes
+// with its lock, and another run may begin that knows of nothing.
+type placed struct{ *os.File }
+
+// Sync makes what was written durable, where it can be found again.
+func (f placed) Sync() error {
+	if err := f.File.Sync(); err != nil {
+		return err
+	}
+	here, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(f.Name()); err != nil || !os.SameFile(here, there) {
+		return fmt.Errorf("%s was moved or removed while it was written: put the state directory back, and resume", f.Name())
+	}
+	return nil
 }
 
 func open(path string, flags int) (*os.File, error) {
