@@ -420,6 +420,9 @@ func (m *machine) again(saved []byte) {
 // heal expects that two runs on a platform that is well leave nothing to do, and
 // nothing unknown.
 func (m *machine) heal() {
+	if len(m.world.touched) > 0 {
+		time.Sleep(apply.DefaultWindow) // what somebody undid right after us is taken for a lag until then
+	}
 	began := time.Now()
 	m.command("resume", crash{})
 	m.settled("resume", began)

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -42,18 +43,21 @@ func (j *judge) blind(i int) bool {
 	return false
 }
 
+// listedAtEnd says whether all pages that were asked for after the last call came,
+// be it at a second try.
 func (j *judge) listedAtEnd(i int) bool {
-	listed := false
+	type page struct{ op, row string }
+	came := map[page]bool{}
 	for _, e := range j.history.all {
 		switch {
 		case !j.Runs[i].covers(e.At):
 		case e.mutates():
-			listed = false
+			clear(came)
 		case (e.Op == opEndpoints || e.Op == opSIMs) && e.EndpointID == "":
-			listed = e.answered() && e.Effect == ""
+			came[page{e.Op, e.Row}] = e.answered() && e.Effect == ""
 		}
 	}
-	return listed
+	return len(came) > 0 && !slices.Contains(slices.Collect(maps.Values(came)), false)
 }
 
 // covers says whether a time lies within a run. What a killed process had
