@@ -130,8 +130,10 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	end, _ := h.LastEnd()
 	reads := s.settles() - earlierReads
 	end.At, end.Reads, end.Settles, end.Verified, end.Doubt = time.Now().UTC(), reads, reads, true, ""
-	end.Live = max(end.Live, before.Live, made(old.results))              // not what is listed today: that is held against it
-	end.Exit = exitCode(ctx, runError(&report.Run{Results: old.results})) // by its rows: what cut it short is over
+	end.Live = max(end.Live, before.Live, made(old.results)) // not what is listed today: that is held against it
+	past := &report.Run{Results: old.results}
+	end.Exit = exitCode(ctx, runError(past)) // by its rows: what cut it short is over
+	say(env.Stderr, "run %s: %s; sftctl runs show %s --reports DIR writes the report of it", run, past.Outcomes(), run)
 	return errors.Join(s.store.Know(reached(old.results)), j.End(end))
 }
 

@@ -56,7 +56,7 @@ const firstRows = 10
 // are not done.
 func (r *Run) text(w io.Writer, opts Options) error {
 	out := newPrinter(w, opts)
-	out.in(bold, func() { out.row("run %s: %s%s", r.ID, outcomesText(r.Count()), simulated(r.Simulated)) })
+	out.in(bold, func() { out.row("run %s: %s%s", r.ID, r.Outcomes(), simulated(r.Simulated)) })
 	for _, f := range r.facts() {
 		out.in(f.ink, func() { out.row("  %s", f.text) })
 	}
@@ -170,6 +170,9 @@ func (p *printer) next(all []advice) {
 		p.in(bold, func() { p.line("  next: %s", a) })
 	}
 }
+
+// Outcomes says how many rows came to what: "10,988 done, 20 refused".
+func (r *Run) Outcomes() string { return outcomesText(r.Count()) }
 
 // outcomesText lists the outcomes that occur: "10,988 done, 20 refused".
 func outcomesText(counts map[fleet.Outcome]int) string {
