@@ -323,6 +323,36 @@ func TestCardsAreChecked(t *testing.T) {
 	}
 }
 
+// The endpoints are listed before the SIMs. A card that went to a row's own endpoint in
+// between is where it belongs: to de-link it there would cut a device off.
+func TestCardThatArrivesWhileLiveIsRead(t *testing.T) {
+	live := []fleet.Endpoint{endpoint("1", "m1", fleet.StatusPreActive, ""), endpoint("2", "m2", fleet.StatusActive, cardB), endpoint("3", "m3", fleet.StatusActive, cardC)}
+	arrived := func(card fleet.ICCID) fleet.SIM {
+		return fleet.SIM{ICCID: card, Status: fleet.SIMActive, EndpointID: "1", Attached: true, Product: "MFF2"}
+	}
+	chosen := auto("m1", fleet.StateActive)
+	chosen.ICCID = cardA
+	tests := []struct {
+		name string
+		sim  fleet.SIM
+		spec fleet.Spec
+	}{
+		{"from stock", arrived(cardA), spec("m1", fleet.StateActive, cardA)},
+		{"from stock, chosen by an earlier plan", arrived(cardA), chosen},
+		{"from an endpoint that no row names", arrived(cardB), spec("m1", fleet.StateActive, cardB)},
+		{"in the place of another", fleet.SIM{ICCID: cardA, Status: fleet.SIMActive, EndpointID: "3", Attached: true}, spec("m3", fleet.StateActive, cardA)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := world{live: live, sims: []fleet.SIM{tt.sim}}.build(t, tt.spec).Tasks[0]
+			want := []string{fmt.Sprintf("SIM %s is linked to it by the listing of the SIMs, and not by that of the endpoints: it changed while it was being read; plan again", tt.spec.ICCID)}
+			if diff := cmp.Diff(want, got.Refused); diff != "" || len(got.Steps) > 0 {
+				t.Errorf("got steps %v, refusals: %s", got.Steps, diff)
+			}
+		})
+	}
+}
+
 func TestProtectedEndpointsAreNotHurt(t *testing.T) {
 	w := world{live: []fleet.Endpoint{endpoint("1", "hospital-1", fleet.StatusActive, cardA)}, protect: []fleet.Glob{"hospital-*"}}
 	rename := spec("m", fleet.StateActive, cardA)

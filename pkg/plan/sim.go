@@ -14,11 +14,22 @@ func (b *builder) card(t *Task) (iccid fleet.ICCID, after *Place, refusal string
 	if t.Spec.ICCID == "" || !b.have.HasSIMs {
 		return t.Spec.ICCID, nil, ""
 	}
+	if b.arrived(t) {
+		return "", nil, fmt.Sprintf("SIM %s is linked to it by the listing of the SIMs, and not by that of the endpoints: it changed while it was being read; plan again", t.Spec.ICCID)
+	}
 	iccid, after, refusal = b.numbered(t.Spec, t.product())
 	if refusal != "" && t.Spec.AutoSIM {
 		refusal += "; it was chosen from stock, plan the files again for another one"
 	}
 	return iccid, after, refusal
+}
+
+// arrived says whether the SIM that a row wants went to its own endpoint after the
+// endpoints were listed. What else the listings say of such a card is out of date, and
+// to de-link it there would cut the device off.
+func (b *builder) arrived(t *Task) bool {
+	sim, ok := b.have.SIM(t.Spec.ICCID)
+	return ok && t.Before != nil && sim.EndpointID == t.Before.ID
 }
 
 // product is the SIM product of a task's endpoint, or the one that it shall have.
