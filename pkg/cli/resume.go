@@ -64,9 +64,13 @@ func runResume(ctx context.Context, env Env, o resumeOptions, args []string) err
 	})
 }
 
-// nothingToResume says so, and names what other accounts left: it may have been meant.
+// nothingToResume says so and where it looked, and names what other accounts left: it
+// may have been meant.
 func (s *session) nothingToResume(env Env, stateDir string) error {
 	say(env.Stderr, "no run of account %s at %s is unfinished", fleet.Printable(s.account), fleet.Printable(s.baseURL))
+	if err := s.lookedIn(env, statePath(env, stateDir)); err != nil {
+		return err
+	}
 	all, err := stores(env, stateDir)
 	for _, store := range all {
 		histories, _ := store.Histories() // what cannot be read is theirs to tell
@@ -79,11 +83,28 @@ func (s *session) nothingToResume(env Env, stateDir string) error {
 	return err
 }
 
-// elsewhere says whose a run is that this account does not have, nil where nobody
-// has it.
+// lookedIn names a state directory. One that knows no run of the account is hardly the
+// one in which something was left to be resumed.
+func (s *session) lookedIn(env Env, dir string) error {
+	runs, err := s.store.Runs()
+	switch {
+	case err != nil:
+	case len(runs) == 0:
+		say(env.Stderr, "none is known in the state directory %s: is that the right --state-dir, and %s the right user?", fleet.Printable(dir), fleet.Quote(s.account))
+	default:
+		say(env.Stderr, "looked in the state directory %s, which knows %s of it", fleet.Printable(dir), fleet.Count(len(runs), "run"))
+	}
+	return err
+}
+
+// elsewhere says whose a run is that this account does not have, or that nobody has it
+// in this state directory.
 func (s *session) elsewhere(env Env, stateDir, run string) error {
 	_, h, err := findRun(env, stateDir, run)
-	if err != nil {
+	switch {
+	case errors.Is(err, fleet.ErrInvalid):
+		return fmt.Errorf("no account in the state directory %s has run %s: is that the right --state-dir?", fleet.Printable(statePath(env, stateDir)), fleet.Printable(run))
+	case err != nil: // of a run that cannot be read, in whichever account
 		return nil
 	}
 	return s.owned("run "+run, h.Account, h.BaseURL, h.Dialect)

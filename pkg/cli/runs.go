@@ -70,6 +70,9 @@ func runList(env Env, flag string) error {
 			lines = append(lines, line{h, store})
 		}
 	}
+	if len(lines) == 0 && errors.Join(problems...) == nil {
+		say(env.Stderr, "no run is known in the state directory %s: is that the right --state-dir?", fleet.Printable(statePath(env, flag)))
+	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.At.Compare(b.At) })
 	out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(out, "RUN\tACCOUNT\tSTATE\tOPEN")
