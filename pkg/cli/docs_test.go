@@ -34,7 +34,9 @@ func TestDocs(t *testing.T) {
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel() // each waits for the pace it tells of
-			newDocReader(t).document(path)
+			s := newDocReader(t)
+			s.triedReadme()
+			s.document(path)
 		})
 	}
 }
@@ -57,6 +59,18 @@ func newDocReader(t *testing.T) *docReader {
 	s.env = append(s.env, "HOME="+s.dir, "GORACE=atexit_sleep_ms=5")
 	s.env = append(s.env, goEnv(t)...)
 	return s
+}
+
+// triedReadme does what the README begins with, as most did who go on to a page: the
+// simulated platform of their user is not untouched any more.
+func (s *docReader) triedReadme() {
+	sample, err := filepath.Abs("../../samples/fleet.yaml")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if code, got := s.run("mkdir .readme && cd .readme && sftctl apply --simulate --rate 0 --yes '" + sample + "'"); code != 0 {
+		s.Fatalf("got exit code %d, want 0\n%s", code, got)
+	}
 }
 
 // goEnv is for who builds a program with the packages: where they are, and what the
