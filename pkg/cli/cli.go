@@ -164,7 +164,7 @@ func newRoot(env Env) *cobra.Command {
 	config.bind(root)
 	log.bind(root)
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
-		if err := config.layer(env, cmd); err != nil {
+		if err := config.layer(env, cmd); err != nil && !standsAlone(cmd) {
 			return err
 		}
 		debug := cmd.Flags().Lookup("debug")

@@ -41,11 +41,11 @@ func (c *configFlags) layer(env Env, cmd *cobra.Command) error {
 		}
 	}
 	settings, err := c.read(env, cmd)
-	if err != nil {
-		return err
-	}
 	settings.profileBy = sourceOf(cmd.Flags().Lookup("profile"))
 	problems := misspelt(env, cmd.Root())
+	if err != nil { // the environment is read all the same: what is wrong there is told, too
+		problems = append(fleet.Problems{err}, problems...)
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if err := fromEnv(env, f); err != nil {
 			problems = append(problems, err)
@@ -60,6 +60,18 @@ func (c *configFlags) layer(env Env, cmd *cobra.Command) error {
 		return fleet.Kind(fleet.ErrUsage, errors.Join(problems...))
 	}
 	return nil
+}
+
+// needsNothing are the commands that say what is in the program.
+var needsNothing = []string{"version", "schema", "help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}
+
+// standsAlone says whether a command works whatever is wrong with its settings: whoever
+// mends them reads its output, and a shell that completes a line shows no errors.
+func standsAlone(cmd *cobra.Command) bool {
+	for cmd.HasParent() && cmd.Parent().HasParent() {
+		cmd = cmd.Parent()
+	}
+	return slices.Contains(needsNothing, cmd.Name())
 }
 
 // source is where a flag got its value from; a later one goes before an earlier
