@@ -126,21 +126,34 @@ func number(n int, what string) string {
 // documentedRate is what the platform lets through a second (observed, by default).
 const documentedRate = 2
 
-// rate holds the pace against the platform's, by what happened to these few calls.
+// rate holds the pace against the platform's, by what happened to these few calls. No
+// limit is what people say to a platform on this machine; a number is one that may be
+// said to the real platform as well.
 func (e *examination) rate(context.Context) finding {
-	wanted := fmt.Sprintf("%g calls a second are", e.o.rate)
-	if e.o.rate <= 0 {
-		wanted = "no limit is"
-	}
-	seen := fmt.Sprintf("%s asked for, the platform lets %d a second through (observed); %s sent, %d throttled", wanted, documentedRate, fleet.Count(len(e.seen), "request"), e.throttled)
 	local := e.simulated || e.base != nil && e.base.Scheme == "http"
+	seen := fmt.Sprintf("%s; %s sent, %d throttled", e.wantedRate(local), fleet.Count(len(e.seen), "request"), e.throttled)
 	switch {
 	case e.throttled > 0:
 		return warns(adviceOn(wire.Throttled), "%s", seen)
-	case (e.o.rate <= 0 || e.o.rate > documentedRate) && !local:
+	case e.o.rate > documentedRate, e.o.rate <= 0 && !local:
 		return warns("every throttled call costs a pause for all: leave --rate at 1.8 unless the account's limit was raised", "%s", seen)
 	}
 	return passes("%s", seen)
+}
+
+// wantedRate is what is asked for beside what there is.
+func (e *examination) wantedRate(local bool) string {
+	asked, platform := fmt.Sprintf("%g calls a second are asked for", e.o.rate), "the platform"
+	if e.o.rate <= 0 {
+		asked = "no limit is asked for"
+	}
+	if local {
+		platform = "the real platform"
+		if e.o.rate <= 0 {
+			asked += ", as suits a platform on this machine"
+		}
+	}
+	return fmt.Sprintf("%s, and %s lets %d a second through (observed)", asked, platform, documentedRate)
 }
 
 // skew is how far two clocks may be apart before it is told.
