@@ -160,7 +160,8 @@ func hasControl(text string) bool {
 }
 
 func (e *examiner) cleanState(text *string) {
-	if _, ok := stateOf(*text); ok {
+	if s, ok := stateOf(*text); ok {
+		*text = s.String()
 		return
 	}
 	e.mistaken(state, "unknown state", *text, stateWords, stateNames)

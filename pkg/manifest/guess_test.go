@@ -75,7 +75,8 @@ func TestGuesses(t *testing.T) {
 		{"nothing that tells apart", csvOf("Foo,Tariff", 3, "x,Gold"), "- plan", "no column says which endpoint a row means", "the columns do not say which endpoint a row means"},
 
 		{"words of others", csvOf("Device,Status", 3, "m-#,ACTIVATED"), "endpointName -", `its words are others, "ACTIVATED" 3; to use it, write active, pre-active, suspended or absent`, ""},
-		{"our column with words of others", csvOf("Device,state", 3, "m-#,ACTIVE"), "endpointName state", "not all are states", `unknown state, got "ACTIVE"`},
+		{"our column with words of others", csvOf("Device,state", 3, "m-#,ACTIVATED"), "endpointName state", "not all are states", `unknown state, got "ACTIVATED"`},
+		{"the platform's words", csvOf("Device,Status", 3, "m-#,Pre-Active"), "endpointName state", `state is what "Status" says: "Pre-Active" 3`, ""},
 		{"states without the name", csvOf("Device,Foo", 3, "m-#,active"), "endpointName -", "its words are states: \"active\" 3; if they are wanted", ""},
 		{"two states", csvOf("Device,Status,SIM status", 3, "m-#,active,suspended"), "endpointName - -", "could be state, and so could", ""},
 		{"two tariffs", csvOf("Device,Tariff,Price plan", 3, "m-#,a,b"), "endpointName - -", "could be planId, and so could", ""},

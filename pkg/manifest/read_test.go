@@ -52,6 +52,9 @@ func TestAcceptedCSV(t *testing.T) {
 		{"any SIM from stock", "endpointName,iccid,state\nm1,auto,\nm2, Auto ,active\nm3,AUTO,absent\n", []fleet.Spec{
 			{Fields: fleet.Fields{Name: "m1"}, AutoSIM: true}, {Fields: fleet.Fields{Name: "m2"}, AutoSIM: true, State: fleet.StateActive},
 			{Fields: fleet.Fields{Name: "m3"}, AutoSIM: true, State: fleet.StateAbsent}}},
+		{"states as the platform and a spreadsheet write them", "endpointName,state\nm1,Active\nm2, Pre-Active \nm3,SUSPENDED\nm4,aBsEnT\u00a0\nm5,  \n", []fleet.Spec{
+			{Fields: fleet.Fields{Name: "m1"}, State: fleet.StateActive}, {Fields: fleet.Fields{Name: "m2"}, State: fleet.StatePreActive},
+			{Fields: fleet.Fields{Name: "m3"}, State: fleet.StateSuspended}, {Fields: fleet.Fields{Name: "m4"}, State: fleet.StateAbsent}, named("m5")}},
 		{"relink as a spreadsheet writes it", "endpointName,iccid,relink\nm1," + sim1 + ",TRUE\n",
 			[]fleet.Spec{{Fields: fleet.Fields{Name: "m1", ICCID: sim1}, Relink: true}}},
 		{"names instead of ids", "endpointName,plan,serviceProfile,apnGroup,simProduct,previousName\nm1,Gold,S,A,P,old\n",
@@ -93,6 +96,29 @@ endpoints:
   - {endpointName: m5, iccid: !clear , state: pre-active}
   - {endpointName: m6, state: absent}
 `
+
+// The words for states are taken in any letter case wherever a manifest says one.
+func TestStatesInAnyLetterCase(t *testing.T) {
+	dir := write(t, "sites.csv", "site,status\nm1,Active\nm2,ABSENT\n")
+	text := "apiVersion: sftctl/v1\nkind: Fleet\ndefaults: {state: Pre-Active}\ngroups: {on: {state: ' ACTIVE '}}\n" +
+		"include:\n  - {file: sites.csv, columns: {endpointName: '{{site}}', state: ' {{status}}'}}\n" +
+		"endpoints: [{endpointName: m3}, {endpointName: m4, group: on}, {endpointName: m5, state: Suspended}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, problems := readIn(dir, Options{}, "a.yaml")
+	if f == nil {
+		t.Fatal(problems)
+	}
+	got := map[string]fleet.State{}
+	for _, s := range f.Specs {
+		got[s.Name] = s.State
+	}
+	want := map[string]fleet.State{"m1": fleet.StateActive, "m2": fleet.StateAbsent, "m3": fleet.StatePreActive, "m4": fleet.StateActive, "m5": fleet.StateSuspended}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
 
 func TestLayers(t *testing.T) {
 	f := mustRead(t, "fleet.yaml", manifestText)

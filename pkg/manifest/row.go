@@ -192,8 +192,11 @@ func (r *row) spec() fleet.Spec {
 	return s
 }
 
+// stateOf reads a word for a state in any letter case: the platform, and whatever lists
+// its endpoints, writes Active.
 func stateOf(text string) (fleet.State, bool) {
 	var s fleet.State
+	text = strings.ToLower(text)
 	for s = fleet.StateUnmanaged; s <= fleet.StateAbsent; s++ {
 		if s.String() == text {
 			return s, true

@@ -2,8 +2,11 @@ package manifest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"sftctl/pkg/fleet"
 )
@@ -140,7 +143,7 @@ func endpointSchema() schema {
 	}
 	row := rowSchema(all)
 	row["if"] = has(iccid, schema{"const": clearWord})
-	row["then"] = schema{"properties": schema{state.String(): schema{"not": schema{"enum": []string{fleet.StateActive.String(), fleet.StateSuspended.String()}}}}}
+	row["then"] = schema{"properties": schema{state.String(): schema{"not": inAnyCase(fleet.StateActive.String(), fleet.StateSuspended.String())}}}
 	return row
 }
 
@@ -161,7 +164,7 @@ func rowSchema(fields []field) schema {
 func fieldSchema(f field) schema {
 	switch f {
 	case state:
-		return words(append(stateNames, "")...)
+		return schema{"anyOf": []schema{words(append(stateNames, "")...), inAnyCase(stateNames...)}} // an editor offers the first
 	case relink:
 		return schema{"type": []string{"boolean", "string"}, "pattern": `^(|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$`}
 	case iccid:
@@ -213,6 +216,19 @@ func text(pattern string) schema {
 }
 
 func words(choices ...string) schema { return schema{"enum": choices} }
+
+// inAnyCase is one of some words of ASCII, in any letter case and with space around it.
+func inAnyCase(choices ...string) schema {
+	var pattern strings.Builder
+	for _, r := range strings.Join(choices, "|") {
+		if unicode.IsLetter(r) {
+			fmt.Fprintf(&pattern, "[%c%c]", unicode.ToUpper(r), r)
+		} else {
+			pattern.WriteRune(r)
+		}
+	}
+	return schema{"type": "string", "pattern": `^\s*(` + pattern.String() + `)\s*$`}
+}
 
 func list(of schema) schema { return schema{"type": "array", "items": of} }
 

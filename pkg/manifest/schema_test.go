@@ -284,6 +284,7 @@ func TestTheSchemaIsNotStricterThanRead(t *testing.T) {
 		"by id":          "endpoints: [{endpointId: 7}]",
 		"groups":         "groups: {a: {}, 7: {}}\nendpoints: [{endpointName: a, group: a}, {endpointName: b, group: 7}]",
 		"ignore nothing": "orphans: ignore\nendpoints: [{endpointName: a}]",
+		"states":         "defaults: {state: Pre-Active}\nendpoints: [{endpointName: a, state: ' ACTIVE '}, {endpointName: b, iccid: '!clear', state: Absent}]",
 		"account":        "account: 12345\nendpoints: [{endpointName: a}]",
 	} {
 		dir := write(t, "a.yaml", "apiVersion: sftctl/v1\nkind: Fleet\n"+text+"\n")
