@@ -36,7 +36,7 @@ func oneRun(cmd *cobra.Command, args []string) error {
 // past sets a connection up and makes a run of its account again from what was
 // kept of it.
 func (o *pastOptions) past(env Env, id string) (*session, *ofRun, error) {
-	if err := errors.Join(o.guards.check(), checkOut(o.plans, o.out)); err != nil {
+	if err := errors.Join(o.guards.check(), checkOut(o.out)); err != nil {
 		return nil, nil, err
 	}
 	s, err := o.connection.open(env)

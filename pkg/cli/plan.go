@@ -87,7 +87,7 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 		return err
 	}
 	if o.save {
-		if err := checkOut(o.plans, o.out); err != nil {
+		if err := checkOut(o.out); err != nil {
 			return err
 		}
 	}
@@ -107,17 +107,18 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	return o.show(env, p)
 }
 
-// show saves a plan, if it is to be, and prints it.
+// show saves a plan, if it is to be, and prints it, also where it could not be saved.
 func (o *planOptions) show(env Env, p *plan.Plan) error {
+	var unsaved error
 	if o.save {
 		path, err := savePlan(p, o.plans, o.out)
-		if err != nil {
-			return err
+		if unsaved = err; err == nil {
+			defer say(env.Stderr, "saved as %s", path)
 		}
-		defer say(env.Stderr, "saved as %s", path)
 	}
-	if err := printed(report.PlanText(env.Stdout, p, o.looks.options(env))); err != nil {
-		return err
+	err := printed(report.PlanText(env.Stdout, p, o.looks.options(env)))
+	if err != nil || unsaved != nil {
+		return errors.Join(unsaved, err, guarded(p.Blocked))
 	}
 	return planError(p, o.detailed)
 }

@@ -160,22 +160,23 @@ func (s *session) planFiles(ctx context.Context, env Env, want *fleet.Fleet, t t
 	return p, l, err
 }
 
-// savePlan saves a plan under its id.
+// savePlan saves a plan under its id. A plan that is not saved is shown all the same:
+// the person may only have wanted to look.
 func savePlan(p *plan.Plan, dir, path string) (string, error) {
 	if path == "" {
 		path = filepath.Join(dir, p.ID+".plan")
 	}
 	if err := writeFile(path, p.Write); err != nil {
-		return "", fmt.Errorf("saving the plan: %w", err)
+		return "", fmt.Errorf("saving the plan: %w; it was shown and not saved: name another place with -o FILE or --plans DIR", err)
 	}
 	return path, nil
 }
 
-// checkOut refuses a place for a plan before anything is read: the folder of
-// plans must take files, and a file is replaced only if it is a plan.
-func checkOut(dir, path string) error {
+// checkOut refuses a file to save a plan as before anything is read: it is replaced
+// only if it is a plan.
+func checkOut(path string) error {
 	if path == "" {
-		return writable(dir)
+		return nil
 	}
 	return replaceable("--out", path, func(path string) error {
 		if isPlan(path) {
