@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -10,8 +11,8 @@ import (
 	"sftctl/pkg/wire"
 )
 
-// adviseOn says what to do about a command that failed because of who it speaks as;
-// it is empty where the error says so itself.
+// adviseOn says what to do about a command that failed because of who it speaks as,
+// or to; it is empty where the error says so itself.
 func adviseOn(cmd *cobra.Command, err error) string {
 	var fault *wire.Fault
 	if !errors.As(err, &fault) { // doctor's findings have their advice
@@ -24,7 +25,7 @@ func adviseOn(cmd *cobra.Command, err error) string {
 	switch {
 	case fault.Class == wire.Forbidden:
 		return permissionAdvice(target)
-	case fault.Class == wire.LoginRefused:
+	case fault.Class == wire.LoginRefused, stranger(fault):
 		return loginAdvice(err, target)
 	}
 	return ""
@@ -37,6 +38,15 @@ func permissionAdvice(target string) string {
 	}
 	return "endpoint calls are for enterprise accounts (documented). This may be a reseller's: name the enterprise to act as with --target-account"
 }
+
+// stranger says whether a login was answered by what may not be the platform, although it
+// looks like one in trouble.
+func stranger(f *wire.Fault) bool {
+	return f.Text == wire.NoTokens && slices.Contains([]wire.Class{wire.BadReply, wire.MissingData, wire.ServerError, wire.Redirect}, f.Class)
+}
+
+// correctLogin is for a password that was refused.
+const correctLogin = "correct user name and password. This one is remembered as refused and not sent again by any command, since the platform blocks users for repeated refusals; --login-again sends it once more"
 
 // loginAdvice says what to do about a login that failed.
 func loginAdvice(err error, target string) string {
@@ -53,8 +63,12 @@ func loginAdvice(err error, target string) string {
 		return fmt.Sprintf("correct --target-account, which is %s: it is an account below that of the user, who must be a reseller; an enterprise's own user has none. The password may be right, and is not counted as refused here", fleet.Quote(target))
 	case f.Status >= 400 && f.Status < 500 && f.Class == wire.LoginRefused && f.Inner == "" && f.Status != 401 && f.Status != 403:
 		return fmt.Sprintf("HTTP %d is no answer of the platform's login: is --url right? It takes scheme and host, without a path. Once it is, say --login-again, since this counts as a refusal", f.Status)
+	case f.Class == wire.LoginRefused && f.Inner == "" && f.Status < 400 && f.Text == wire.NoTokens:
+		return "what answered gave no code of the platform's login: is --url right? If it is, " + correctLogin
 	case f.Class == wire.LoginRefused:
-		return "correct user name and password. This one is remembered as refused and not sent again by any command, since the platform blocks users for repeated refusals; --login-again sends it once more"
+		return correctLogin
+	case stranger(f) && f.Class != wire.Redirect: // whose advice asks the same
+		return adviceOn(f.Class) + ". Is this the platform (--url)?"
 	case f.Class == wire.Cut, f.Class == wire.Deadline, f.Class == wire.TimedOut:
 		return "the answer was lost, and may have been a refusal: it is not asked for again here. Make sure of the password before you try once more"
 	}

@@ -28,6 +28,10 @@ func Refresh() Request {
 	return Request{Op: OpRefresh, Method: "GET", Path: "/api/RefreshToken"}
 }
 
+// NoTokens is the Text of a fault where a login, or a refresh, was answered with neither
+// tokens nor an envelope: it may not have been the platform that answered.
+const NoTokens = "the answer is no pair of tokens"
+
 // ReadTokens reads the answer to a login or a refresh: flat JSON without an
 // envelope on success (documented); a refusal is assumed to come in an
 // envelope or as HTTP 401. The error is a *Fault, which never shows the body:
@@ -46,7 +50,7 @@ func ReadTokens(op Op, reply Reply) (Tokens, error) {
 		fault = &Fault{Op: op, Class: MissingData, Status: reply.Status}
 	}
 	if !env.ResultCode.given && !env.ResultParam.ResultCode.given {
-		fault.Text, fault.Err, fault.Inner = "the answer is no pair of tokens", nil, flat.ResultCode.text
+		fault.Text, fault.Err, fault.Inner = NoTokens, nil, flat.ResultCode.text
 	}
 	fault.Class = classOfLogin(fault, object)
 	return Tokens{}, fault
