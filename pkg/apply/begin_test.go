@@ -10,6 +10,13 @@ import (
 	"sftctl/pkg/plan"
 )
 
+// Runs, named as journal.NewID names them.
+const (
+	r1 = "20260504T120000Z-aaab"
+	r2 = "20260504T120001Z-aaac"
+	r3 = "20260504T120002Z-aaad"
+)
+
 func anyDialect(string) (fleet.Abilities, error) { return fleet.Abilities{}, nil }
 
 func store(t *testing.T) *journal.Store {
@@ -54,7 +61,7 @@ func TestBeginTakesThePlaceOfUnfinishedRunsOfTheSameEndpoints(t *testing.T) {
 	for _, run := range []struct {
 		name  string
 		about []string
-	}{{"R1", []string{"a", "b"}}, {"R2", []string{"c"}}, {"R3", []string{"b", "d"}}} {
+	}{{r1, []string{"a", "b"}}, {r2, []string{"c"}}, {r3, []string{"b", "d"}}} {
 		j, err := Begin(s, making(t, "P"+run.name, run.about...), Beginning{Run: run.name, Abilities: anyDialect, Superseded: func(old string) { told = append(told, old+" by "+run.name) }})
 		if err == nil {
 			err = j.Close()
@@ -63,10 +70,10 @@ func TestBeginTakesThePlaceOfUnfinishedRunsOfTheSameEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(told) != 1 || told[0] != "R1 by R3" {
+	if len(told) != 1 || told[0] != r1+" by "+r3 {
 		t.Errorf("got told of %q", told)
 	}
-	for run, want := range map[string]string{"R1": "R3", "R2": "", "R3": ""} {
+	for run, want := range map[string]string{r1: r3, r2: "", r3: ""} {
 		h, err := s.History(run)
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +90,7 @@ func TestBeginTakesThePlaceOfUnfinishedRunsOfTheSameEndpoints(t *testing.T) {
 
 func TestBeginRefuses(t *testing.T) {
 	s := store(t)
-	used := begun(t, s, making(t, "P1", "a"), "R1")
+	used := begun(t, s, making(t, "P1", "a"), r1)
 	if err := errors.Join(used.Intent(journal.Intent{}), used.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -94,16 +101,16 @@ func TestBeginRefuses(t *testing.T) {
 		b    Beginning
 		want error
 	}{
-		"a plan that guards refuse": {blocked, Beginning{Run: "R2", Abilities: anyDialect}, fleet.ErrGuard},
-		"a plan that was used":      {making(t, "P1", "a"), Beginning{Run: "R2", Abilities: anyDialect}, fleet.ErrPlan},
-		"no abilities":              {making(t, "P3", "a"), Beginning{Run: "R2"}, fleet.ErrUsage},
-		"a run that there is":       {making(t, "P3", "a"), Beginning{Run: "R1", Abilities: anyDialect}, fleet.ErrIO},
+		"a plan that guards refuse": {blocked, Beginning{Run: r2, Abilities: anyDialect}, fleet.ErrGuard},
+		"a plan that was used":      {making(t, "P1", "a"), Beginning{Run: r2, Abilities: anyDialect}, fleet.ErrPlan},
+		"no abilities":              {making(t, "P3", "a"), Beginning{Run: r2}, fleet.ErrUsage},
+		"a run that there is":       {making(t, "P3", "a"), Beginning{Run: r1, Abilities: anyDialect}, fleet.ErrIO},
 	} {
 		if _, err := Begin(s, tt.plan, tt.b); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", name, err, tt.want)
 		}
 	}
-	if h, err := s.History("R1"); err != nil || s.SupersededBy(h) == "R2" {
+	if h, err := s.History(r1); err != nil || s.SupersededBy(h) == r2 {
 		t.Errorf("a run that never began took the place of another (%v)", err)
 	}
 }

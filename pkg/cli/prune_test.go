@@ -185,7 +185,10 @@ func (p *past) add(t testing.TB, n int, r aRun) {
 	}
 }
 
-func runName(n int) string { return fmt.Sprintf("run-%02d", n) }
+// runName is a name as journal.NewID gives them.
+func runName(n int) string {
+	return fmt.Sprintf("20260101T0000%02dZ-aaaa", n)
+}
 
 // Whatever runs there were: nothing that is open is forgotten, used plans stay
 // used, and what later runs are held against stays.
@@ -243,7 +246,7 @@ func TestPruningRemovesWhatIsOver(t *testing.T) {
 
 // A folder of a run's name is removed only when it is the report of that run.
 func TestOnlyReportsAreRemoved(t *testing.T) {
-	h := &journal.History{Header: journal.Header{Run: "run-1", BaseURL: "https://test.invalid", Account: "ann"}}
+	h := &journal.History{Header: journal.Header{Run: runName(1), BaseURL: "https://test.invalid", Account: "ann"}}
 	for name, c := range map[string]struct {
 		account, extra string
 		gone           bool
@@ -251,18 +254,18 @@ func TestOnlyReportsAreRemoved(t *testing.T) {
 		reports := t.TempDir()
 		made := onePlan("p")
 		made.Account = c.account
-		run := &report.Run{ID: "run-1", Plan: made}
+		run := &report.Run{ID: runName(1), Plan: made}
 		if err := errors.Join(writeReports(reports, run.ID, run.Files()), writeReports(reports, run.ID, run.Pages())); err != nil {
 			t.Fatal(err)
 		}
-		other := filepath.Join(reports, "run-1", c.extra)
+		other := filepath.Join(reports, runName(1), c.extra)
 		if c.extra != "" {
 			if err := writeFile(other, func(w io.Writer) error { _, err := io.WriteString(w, "mine"); return err }); err != nil {
 				t.Fatal(err)
 			}
 		}
 		err := removeReport(reports, h)
-		entries, _ := os.ReadDir(filepath.Join(reports, "run-1"))
+		entries, _ := os.ReadDir(filepath.Join(reports, runName(1)))
 		if files := run.Files(); err != nil || c.gone != (len(entries) == 0) || !c.gone && len(entries) < len(files) {
 			t.Errorf("%s: got %v, and %d entries are left", name, err, len(entries))
 		}

@@ -20,6 +20,15 @@ import (
 
 const dir = "/state/account"
 
+// Runs, named as NewID names them.
+const (
+	r0 = "20260504T115900Z-aaaa"
+	r1 = "20260504T120000Z-aaab"
+	r2 = "20260504T120000Z-aaac"
+	r3 = "20260504T120000Z-aaad"
+	r7 = "20260504T120000Z-aaah"
+)
+
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func clock() journal.Moment { return journal.Moment{Wall: noon, Boot: "boot-1", Up: time.Hour} }
@@ -71,9 +80,9 @@ func process(on journal.FS, of span, got *acks) error {
 	if err != nil {
 		return err
 	}
-	j, err := s.Create(header("r1", "p1"), journal.Opened{}, writePlan)
+	j, err := s.Create(header(r1, "p1"), journal.Opened{}, writePlan)
 	if of.first > 0 {
-		j, _, err = s.Continue("r1", journal.Opened{})
+		j, _, err = s.Continue(r1, journal.Opened{})
 	}
 	if err != nil {
 		return err
@@ -296,8 +305,8 @@ func TestACrashWhileGoingOnLosesNothing(t *testing.T) {
 // cutTail puts half a line behind the journal.
 func cutTail(t *testing.T, on *crashfs.Disk) {
 	t.Helper()
-	data, _ := on.ReadFile(dir + "/runs/r1/journal")
-	file, err := on.Append(dir+"/runs/r1/journal", int64(len(data)))
+	data, _ := on.ReadFile(dir + "/runs/" + r1 + "/journal")
+	file, err := on.Append(dir+"/runs/"+r1+"/journal", int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,6 +319,10 @@ func TestGoingOnBehindEveryPrefix(t *testing.T) {
 	var data []byte
 	var sum uint32
 	for _, r := range journal.Sample() {
+		if h, ok := r.(journal.Header); ok {
+			h.Run = r1
+			r = h
+		}
 		line, next, _ := journal.Line(r, sum)
 		data, sum = append(data, line...), next
 	}
@@ -322,9 +335,9 @@ func TestGoingOnBehindEveryPrefix(t *testing.T) {
 		}
 		on := crashfs.New()
 		s := store(t, on)
-		file, _ := on.Create(dir + "/runs/r1/journal")
+		file, _ := on.Create(dir + "/runs/" + r1 + "/journal")
 		_, _ = file.Write(data[:n])
-		j, _, err := s.Continue("r1", journal.Opened{Command: "resume"})
+		j, _, err := s.Continue(r1, journal.Opened{Command: "resume"})
 		if whole == 0 {
 			if !errors.Is(err, fleet.ErrPlan) {
 				t.Fatalf("%d bytes: got %v", n, err)
@@ -334,7 +347,7 @@ func TestGoingOnBehindEveryPrefix(t *testing.T) {
 		if err := errors.Join(err, j.Close()); err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
-		h, err := s.History("r1")
+		h, err := s.History(r1)
 		if err != nil || len(h.Records) != whole || h.Torn != 0 || h.Records[whole-1].(journal.Opened).Command != "resume" {
 			t.Fatalf("%d bytes: got %+v, %v, want %d records", n, h, err, whole)
 		}
@@ -402,7 +415,7 @@ func alone(t *testing.T, s *journal.Store, got *acks) (failed bool) {
 		failed = err != nil
 		return !failed
 	}
-	j, err := s.Create(header("r1", "p1"), journal.Opened{}, writePlan)
+	j, err := s.Create(header(r1, "p1"), journal.Opened{}, writePlan)
 	if !check(err) {
 		return true
 	}
@@ -412,7 +425,7 @@ func alone(t *testing.T, s *journal.Store, got *acks) (failed bool) {
 		}
 		j.Outcome(journal.Outcome{Task: 0, Call: n})
 	}
-	check(j.Supersede("r2"))
+	check(j.Supersede(r2))
 	check(j.End(journal.End{}))
 	check(j.Close())
 	check(j.Close())
@@ -424,14 +437,14 @@ func alone(t *testing.T, s *journal.Store, got *acks) (failed bool) {
 func TestAnErrorOfAnOutcomeIsTheNextIntents(t *testing.T) {
 	on := crashfs.New()
 	s := store(t, on)
-	j, err := s.Create(header("r1", "p1"), journal.Opened{}, writePlan)
+	j, err := s.Create(header(r1, "p1"), journal.Opened{}, writePlan)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := failing{kind: "write", err: syscall.ENOSPC, n: 1}
 	on.FailWith(f.fail)
 	j.Finding(journal.Finding{})
-	err = j.Supersede("r2")
+	err = j.Supersede(r2)
 	if first := j.Intent(journal.Intent{}); !errors.Is(err, fleet.ErrIO) || !errors.Is(first, fleet.ErrIO) || len(f.later) > 0 {
 		t.Errorf("got %v, then %v, and %+v", err, first, f.later)
 	}
@@ -442,7 +455,7 @@ func TestAnErrorOfAnOutcomeIsTheNextIntents(t *testing.T) {
 
 func TestARecordThatCannotBeWrittenIsAnErrIO(t *testing.T) {
 	s := store(t, crashfs.New())
-	j, err := s.Create(header("r1", "p1"), journal.Opened{}, writePlan)
+	j, err := s.Create(header(r1, "p1"), journal.Opened{}, writePlan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -453,7 +466,7 @@ func TestARecordThatCannotBeWrittenIsAnErrIO(t *testing.T) {
 	if err := j.Close(); !errors.Is(err, fleet.ErrIO) {
 		t.Errorf("closed with %v", err)
 	}
-	if h, err := s.History("r1"); err != nil || h.Begun() {
+	if h, err := s.History(r1); err != nil || h.Begun() {
 		t.Errorf("got %+v, %v", h, err)
 	}
 }
@@ -461,7 +474,7 @@ func TestARecordThatCannotBeWrittenIsAnErrIO(t *testing.T) {
 func TestAClosedJournalTakesNothing(t *testing.T) {
 	on := crashfs.New()
 	s := store(t, on)
-	j, err := s.Create(header("r1", "p1"), journal.Opened{}, writePlan)
+	j, err := s.Create(header(r1, "p1"), journal.Opened{}, writePlan)
 	if err := errors.Join(err, j.Close(), j.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -479,7 +492,7 @@ func TestIntentsShareSyncs(t *testing.T) {
 		const workers, each = 64, 100
 		on := crashfs.New()
 		s := store(t, on)
-		j, err := s.Create(header("r1", "p1"), journal.Opened{}, writePlan)
+		j, err := s.Create(header(r1, "p1"), journal.Opened{}, writePlan)
 		if err := errors.Join(err, j.Intent(journal.Intent{Task: workers})); err != nil {
 			t.Fatal(err)
 		}
@@ -502,7 +515,7 @@ func TestIntentsShareSyncs(t *testing.T) {
 		if err := j.Close(); err != nil || len(got.all) != workers*each || syncs > workers*each/10 {
 			t.Errorf("%d intents in %d syncs, %v", len(got.all), syncs, err)
 		}
-		h, err := s.History("r1")
+		h, err := s.History(r1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,26 +38,26 @@ func stays(t *testing.T, s *journal.Store, run, plan, why string) {
 func TestForgottenRunsLeaveTheirPlanUsed(t *testing.T) {
 	disk := crashfs.New()
 	s := store(t, disk)
-	over(t, s, "r1", "p1")
-	over(t, s, "r2", "p2")
-	if err := s.Forget("r1"); err != nil {
+	over(t, s, r1, "p1")
+	over(t, s, r2, "p2")
+	if err := s.Forget(r1); err != nil {
 		t.Fatal(err)
 	}
-	if by, err := s.UsedBy("p1"); by != "" || !errors.Is(err, fleet.ErrPlan) || !strings.Contains(err.Error(), "used by run r1") {
-		t.Errorf("its plan: got %q, %v, want an ErrPlan that names r1", by, err)
+	if by, err := s.UsedBy("p1"); by != "" || !errors.Is(err, fleet.ErrPlan) || !strings.Contains(err.Error(), "used by run "+r1) {
+		t.Errorf("its plan: got %q, %v, want an ErrPlan that names its run", by, err)
 	}
-	if runs, err := s.Runs(); !slices.Equal(runs, []string{"r2"}) || err != nil {
+	if runs, err := s.Runs(); !slices.Equal(runs, []string{r2}) || err != nil {
 		t.Errorf("got runs %v, %v", runs, err)
 	}
 	if all, err := s.Histories(); len(all) != 1 || err != nil { // it is not missed
 		t.Errorf("got %d histories, %v", len(all), err)
 	}
-	again := ran(t, s, "r3", "p1", 0)
-	if err := again.Intent(journal.Intent{}); !errors.Is(err, fleet.ErrIO) || !strings.Contains(err.Error(), "r1") {
-		t.Errorf("another run of its plan: got %v, want a refusal that names r1", err)
+	again := ran(t, s, r3, "p1", 0)
+	if err := again.Intent(journal.Intent{}); !errors.Is(err, fleet.ErrIO) || !strings.Contains(err.Error(), r1) {
+		t.Errorf("another run of its plan: got %v, want a refusal that names its run", err)
 	}
 	_ = again.Close()
-	if err := s.Forget("r1"); !journal.Missing(err) {
+	if err := s.Forget(r1); !journal.Missing(err) {
 		t.Errorf("once more: got %v", err)
 	}
 }
@@ -65,16 +65,16 @@ func TestForgottenRunsLeaveTheirPlanUsed(t *testing.T) {
 func TestWhatCountsIsNotForgotten(t *testing.T) {
 	disk := crashfs.New()
 	s := store(t, disk)
-	if err := ran(t, s, "open", "p1", 2).Close(); err != nil {
+	if err := ran(t, s, r1, "p1", 2).Close(); err != nil {
 		t.Fatal(err)
 	}
-	stays(t, s, "open", "p1", "2 calls of it in doubt")
-	j := ran(t, s, "doubtful", "p2", 1)
+	stays(t, s, r1, "p1", "2 calls of it in doubt")
+	j := ran(t, s, r2, "p2", 1)
 	j.Outcome(journal.Outcome{Outcome: fleet.Done})
 	if err := errors.Join(j.End(journal.End{}), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	stays(t, s, "doubtful", "p2", "nobody verified")
+	stays(t, s, r2, "p2", "nobody verified")
 	for _, other := range []string{"..", "", "used"} {
 		if err := s.Forget(other); err == nil {
 			t.Errorf("%q: got no error", other)
@@ -88,16 +88,16 @@ func TestAFolderWithOtherFilesStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	over(t, s, "r1", "p1")
-	notes := filepath.Join(state, "runs", "r1", "notes.txt")
+	over(t, s, r1, "p1")
+	notes := filepath.Join(state, "runs", r1, "notes.txt")
 	if err := os.WriteFile(notes, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stays(t, s, "r1", "p1", notes+" is not a file of a run")
+	stays(t, s, r1, "p1", notes+" is not a file of a run")
 	if err := os.Remove(notes); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Forget("r1"); err != nil {
+	if err := s.Forget(r1); err != nil {
 		t.Error(err)
 	}
 }
@@ -108,10 +108,10 @@ func TestForgettingSurvivesCrashes(t *testing.T) {
 		for at := 1; ; at++ {
 			disk := crashfs.New()
 			s := store(t, disk)
-			over(t, s, "r1", "p1")
-			over(t, s, "r2", "p2")
+			over(t, s, r1, "p1")
+			over(t, s, r2, "p2")
 			disk.CrashAt(at, nil)
-			crashed := s.Forget("r1") != nil
+			crashed := s.Forget(r1) != nil
 			if !disk.Dead() {
 				if crashed || at < 5 {
 					t.Fatalf("it took %d operations", at)
@@ -129,20 +129,20 @@ func keptOrGone(t *testing.T, disk *crashfs.Disk, at int) {
 	s := store(t, disk)
 	tidy(t, s, disk)
 	all, err := s.Histories()
-	if err != nil || len(all) == 0 || all[len(all)-1].Run != "r2" {
+	if err != nil || len(all) == 0 || all[len(all)-1].Run != r2 {
 		t.Fatalf("at %d: got %d histories, %v", at, len(all), err)
 	}
-	if by, err := s.UsedBy("p1"); by != "r1" && !errors.Is(err, fleet.ErrPlan) {
+	if by, err := s.UsedBy("p1"); by != r1 && !errors.Is(err, fleet.ErrPlan) {
 		t.Fatalf("at %d: the plan was used by %q, %v", at, by, err)
 	}
 	for _, h := range all {
 		readsAgain(t, s, h)
 	}
-	if err := s.Forget("r1"); err != nil && !journal.Missing(err) {
+	if err := s.Forget(r1); err != nil && !journal.Missing(err) {
 		t.Fatalf("at %d: once more: %v", at, err)
 	}
 	tidy(t, s, disk)
-	if runs, _ := s.Runs(); !slices.Equal(runs, []string{"r2"}) {
+	if runs, _ := s.Runs(); !slices.Equal(runs, []string{r2}) {
 		t.Fatalf("at %d: got runs %v", at, runs)
 	}
 }

@@ -55,8 +55,8 @@ func TestNoNameLeavesTheDirectory(t *testing.T) {
 			t.Errorf("run %q: got %v, %v", name, created, read)
 		}
 	}
-	for i, plan := range []string{"", ".", "../../x", "a/b", "/etc/x", "\x00", strings.Repeat("long", 999)} {
-		run := fmt.Sprint("r", i)
+	for _, plan := range []string{"", ".", "../../x", "a/b", "/etc/x", "\x00", strings.Repeat("long", 999)} {
+		run := journal.NewID(noon)
 		if err := ran(t, s, run, plan, 1).Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestOnlyTheOwnerReads(t *testing.T) {
 		want(t, state)
 		widen(t, state)
 		live(t, state)
-		if j, _, err := reopened(t, state).Continue("r1", journal.Opened{}); err != nil || j.Close() != nil {
+		if j, _, err := reopened(t, state).Continue(r1, journal.Opened{}); err != nil || j.Close() != nil {
 			t.Fatal(err)
 		}
 		want(t, state)
@@ -131,7 +131,7 @@ func live(t *testing.T, state string) {
 		t.Fatal(err)
 	}
 	runs, _ := s.Runs()
-	if err := errors.Join(ran(t, s, fmt.Sprint("r", len(runs)+1), "p"+fmt.Sprint(len(runs)), 1).Close(), lock.Release()); err != nil {
+	if err := errors.Join(ran(t, s, []string{r1, r2}[len(runs)], "p"+fmt.Sprint(len(runs)), 1).Close(), lock.Release()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -160,7 +160,7 @@ func want(t *testing.T, state string) {
 	}
 	for path, mode := range found {
 		rel, _ := filepath.Rel(state, path)
-		old := rel == "runs/r1" || rel == "runs/r1/plan" || strings.HasPrefix(rel, "used/")
+		old := rel == "runs/"+r1 || rel == "runs/"+r1+"/plan" || strings.HasPrefix(rel, "used/")
 		if mode != "drwx------" && mode != "-rw-------" && !old {
 			t.Errorf("%s is %s", rel, mode)
 		}
@@ -176,14 +176,14 @@ func want(t *testing.T, state string) {
 func TestAnotherRunOfThatNameIsNotOverwritten(t *testing.T) {
 	on := crashfs.New()
 	s := store(t, on)
-	if err := ran(t, s, "r1", "p1", 3).Close(); err != nil {
+	if err := ran(t, s, r1, "p1", 3).Close(); err != nil {
 		t.Fatal(err)
 	}
-	before, _ := on.ReadFile(dir + "/runs/r1/journal")
-	if _, err := s.Create(header("r1", "p2"), journal.Opened{}, writePlan); !errors.Is(err, fleet.ErrIO) || !strings.Contains(err.Error(), "r1") {
+	before, _ := on.ReadFile(dir + "/runs/" + r1 + "/journal")
+	if _, err := s.Create(header(r1, "p2"), journal.Opened{}, writePlan); !errors.Is(err, fleet.ErrIO) || !strings.Contains(err.Error(), r1) {
 		t.Errorf("got %v", err)
 	}
-	if after, _ := on.ReadFile(dir + "/runs/r1/journal"); string(after) != string(before) {
+	if after, _ := on.ReadFile(dir + "/runs/" + r1 + "/journal"); string(after) != string(before) {
 		t.Errorf("got %s, want %s", after, before)
 	}
 }
@@ -197,22 +197,22 @@ func TestAPlanIsUsedOnce(t *testing.T) {
 		}
 	}
 	used("")
-	early := ran(t, s, "r1", "p1", 0)
+	early := ran(t, s, r1, "p1", 0)
 	used("") // it sent nothing, so the plan is as good as it was
-	late := ran(t, s, "r2", "p1", 2)
-	used("r2")
-	if err := early.Intent(journal.Intent{}); !errors.Is(err, fleet.ErrIO) || !strings.Contains(err.Error(), "run r2 has used the plan up") {
+	late := ran(t, s, r2, "p1", 2)
+	used(r2)
+	if err := early.Intent(journal.Intent{}); !errors.Is(err, fleet.ErrIO) || !strings.Contains(err.Error(), "run "+r2+" has used the plan up") {
 		t.Errorf("the plan is used by another run: %v", err)
 	}
-	used("r2")
+	used(r2)
 	if err := late.Intent(journal.Intent{}); err != nil {
 		t.Errorf("the run that has the plan: %v", err)
 	}
-	j, _, err := s.Continue("r2", journal.Opened{})
+	j, _, err := s.Continue(r2, journal.Opened{})
 	if err := errors.Join(err, j.Intent(journal.Intent{}), j.Close()); err != nil {
 		t.Errorf("the run that has the plan, later: %v", err)
 	}
-	used("r2")
+	used(r2)
 }
 
 // The marker outlives the journal: whoever deletes or edits the journal of a run
@@ -222,7 +222,7 @@ func TestAUsedPlanOfWhichTheJournalIsGoneIsRefused(t *testing.T) {
 		f, _ := on.Create(path)
 		_, _ = f.Write([]byte(text))
 	}
-	const at = dir + "/runs/r1/journal"
+	const at = dir + "/runs/" + r1 + "/journal"
 	tests := []struct {
 		name string
 		do   func(on *crashfs.Disk, journal, marker string)
@@ -239,17 +239,17 @@ func TestAUsedPlanOfWhichTheJournalIsGoneIsRefused(t *testing.T) {
 			edit(on, at, l[0]+l[1]+l[3])
 		}},
 		{"of another run", func(on *crashfs.Disk, text, _ string) {
-			other, _ := on.ReadFile(dir + "/runs/r0/journal")
+			other, _ := on.ReadFile(dir + "/runs/" + r0 + "/journal")
 			edit(on, at, string(other))
 		}},
 		{"empty marker", func(on *crashfs.Disk, _, marker string) { edit(on, marker, "") }},
 		{"marker that leads away", func(on *crashfs.Disk, _, marker string) { edit(on, marker, "../../x\n") }},
-		{"marker that names nobody", func(on *crashfs.Disk, _, marker string) { edit(on, marker, "r7\n") }},
+		{"marker that names nobody", func(on *crashfs.Disk, _, marker string) { edit(on, marker, r7+"\n") }},
 	}
 	for _, test := range tests {
 		on := crashfs.New()
 		s := store(t, on)
-		if err := errors.Join(ran(t, s, "r1", "p1", 2).Close(), ran(t, s, "r0", "p0", 0).Close()); err != nil {
+		if err := errors.Join(ran(t, s, r1, "p1", 2).Close(), ran(t, s, r0, "p0", 0).Close()); err != nil {
 			t.Fatal(err)
 		}
 		text, _ := on.ReadFile(at)
@@ -269,19 +269,19 @@ func TestAUsedPlanOfWhichTheJournalIsGoneIsRefused(t *testing.T) {
 func TestTheCopyOfThePlanIsTheOneThatTheJournalNames(t *testing.T) {
 	on := crashfs.New()
 	s := store(t, on)
-	if err := ran(t, s, "r1", "p1", 0).Close(); err != nil {
+	if err := ran(t, s, r1, "p1", 0).Close(); err != nil {
 		t.Fatal(err)
 	}
-	h, err := s.History("r1")
+	h, err := s.History(r1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, _ := on.Create(dir + "/runs/r1/plan")
+	f, _ := on.Create(dir + "/runs/" + r1 + "/plan")
 	_, _ = f.Write([]byte("another plan\n"))
 	if _, err := s.Plan(h); !errors.Is(err, fleet.ErrPlan) {
 		t.Errorf("edited: got %v", err)
 	}
-	_ = on.Remove(dir + "/runs/r1/plan")
+	_ = on.Remove(dir + "/runs/" + r1 + "/plan")
 	if _, err := s.Plan(h); !errors.Is(err, fleet.ErrPlan) {
 		t.Errorf("missing: got %v", err)
 	}
@@ -291,21 +291,21 @@ func TestTheCopyOfThePlanIsTheOneThatTheJournalNames(t *testing.T) {
 func TestABadJournalHidesNoOther(t *testing.T) {
 	on := crashfs.New()
 	s := store(t, on)
-	for _, run := range []string{"r1", "r2", "r3"} {
+	for _, run := range []string{r1, r2, r3} {
 		if err := ran(t, s, run, run, 1).Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f, _ := on.Create(dir + "/runs/r2/journal")
+	f, _ := on.Create(dir + "/runs/" + r2 + "/journal")
 	_, _ = f.Write([]byte("bad\nlines\n"))
 	all, err := s.Histories()
-	if len(all) != 2 || all[0].Run != "r1" || all[1].Run != "r3" || !errors.Is(err, fleet.ErrPlan) || !strings.Contains(err.Error(), "run r2: journal, byte 0") {
+	if len(all) != 2 || all[0].Run != r1 || all[1].Run != r3 || !errors.Is(err, fleet.ErrPlan) || !strings.Contains(err.Error(), "run "+r2+": journal, byte 0") {
 		t.Errorf("got %d histories, %v", len(all), err)
 	}
-	if runs, _ := s.Runs(); s.Tidy() != nil || !slices.Equal(runs, []string{"r1", "r2", "r3"}) {
+	if runs, _ := s.Runs(); s.Tidy() != nil || !slices.Equal(runs, []string{r1, r2, r3}) {
 		t.Errorf("got %v", runs)
 	}
-	if _, err := on.ReadFile(dir + "/runs/r2/journal"); err != nil {
+	if _, err := on.ReadFile(dir + "/runs/" + r2 + "/journal"); err != nil {
 		t.Error(err)
 	}
 }
@@ -319,13 +319,13 @@ func TestAnIntentHasTheTimeOfTheClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := ran(t, s, "r1", "p1", 0)
+	j := ran(t, s, r1, "p1", 0)
 	slept := journal.Moment{Wall: noon.Add(8 * time.Hour), Boot: "b", Up: 9 * time.Hour}
 	now.Store(&slept)
 	if err := errors.Join(j.Intent(journal.Intent{}), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := s.History("r1")
+	h, err := s.History(r1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,7 +359,7 @@ func TestAJournalIsReadWhileItIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := ran(t, s, "r1", "p1", 1)
+	j := ran(t, s, r1, "p1", 1)
 	var all sync.WaitGroup
 	for task := range 8 {
 		all.Go(func() { work(j, task, span{0, 20}, &acks{}) })
@@ -372,7 +372,7 @@ func TestAJournalIsReadWhileItIsWritten(t *testing.T) {
 			reading = false
 		default:
 		}
-		h, err := s.History("r1")
+		h, err := s.History(r1)
 		if err != nil || len(h.Records) < before {
 			t.Fatalf("got %+v, %v, after %d records", h, err, before)
 		}
@@ -391,7 +391,7 @@ func BenchmarkIntent(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			j, err := s.Create(header("r1", "p1"), journal.Opened{}, writePlan)
+			j, err := s.Create(header(r1, "p1"), journal.Opened{}, writePlan)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -15,9 +15,9 @@ func TestSupersededByARunThatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := ran(t, s, "r1", "p1", 1)
+	j := ran(t, s, r1, "p1", 1)
 	by := func() string {
-		h, err := s.History("r1")
+		h, err := s.History(r1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -26,16 +26,16 @@ func TestSupersededByARunThatIsThere(t *testing.T) {
 	if got := by(); got != "" {
 		t.Errorf("before: got %s", got)
 	}
-	if err := errors.Join(j.Supersede("r2"), j.Supersede("r3"), j.Close()); err != nil {
+	if err := errors.Join(j.Supersede(r2), j.Supersede(r3), j.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if got := by(); got != "" {
 		t.Errorf("without the other run: got %s", got)
 	}
-	if err := ran(t, s, "r3", "p3", 0).Close(); err != nil {
+	if err := ran(t, s, r3, "p3", 0).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := by(); got != "r3" {
-		t.Errorf("got %q, want r3", got)
+	if got := by(); got != r3 {
+		t.Errorf("got %q, want %q", got, r3)
 	}
 }
