@@ -47,14 +47,34 @@ func plain(text string) string {
 	return strings.TrimLeft(text[:min(len(text), 40)], ".")
 }
 
+// isHex says whether a text is a number of bytes in hexadecimal.
+func isHex(text string, size int) bool {
+	data, err := hex.DecodeString(text)
+	return err == nil && len(data) == size
+}
+
+// What names consist of.
+const (
+	nameTime    = "20060102T150405Z"
+	nameLetters = "abcdefghjkmnpqrstuvwxyz23456789"
+	nameTail    = 4 // letters
+)
+
 // NewID names a plan, or a run: UTC time in seconds and four random characters, so
 // that names of later times sort behind those of earlier ones.
 func NewID(now time.Time) string {
-	const letters = "abcdefghjkmnpqrstuvwxyz23456789"
-	tail := make([]byte, 4)
+	tail := make([]byte, nameTail)
 	_, _ = rand.Read(tail) // it never fails
 	for i := range tail {
-		tail[i] = letters[int(tail[i])%len(letters)]
+		tail[i] = nameLetters[int(tail[i])%len(nameLetters)]
 	}
-	return now.UTC().Format("20060102T150405Z") + "-" + string(tail)
+	return now.UTC().Format(nameTime) + "-" + string(tail)
+}
+
+// Named is the time at which NewID gave a name, and whether it can have.
+func Named(id string) (at time.Time, ok bool) {
+	date, tail, _ := strings.Cut(id, "-")
+	at, err := time.Parse(nameTime, date)
+	ok = err == nil && at.Format(nameTime) == date && len(tail) == nameTail && strings.Trim(tail, nameLetters) == ""
+	return at, ok
 }

@@ -41,3 +41,19 @@ func TestNewID(t *testing.T) {
 		t.Errorf("got %s, %s and %s", a, b, later)
 	}
 }
+
+// Only what NewID may have given is the name of a run.
+func TestOnlyGivenNamesAreNames(t *testing.T) {
+	at := time.Date(2026, 11, 24, 3, 8, 8, 0, time.UTC)
+	for range 1000 {
+		if got, ok := Named(NewID(at)); !ok || !got.Equal(at) {
+			t.Fatalf("got %s, %v, want %s", got, ok, at)
+		}
+	}
+	for _, name := range []string{"", "old", ".DS_Store", "20261124T030808Z", "20261124T030808Z-", "20261124T030808Z-abc", "20261124T030808Z-abcde", "20261124T030808Z-ABCD", "20261124T030808Z-ab.d",
+		"20261124T030808Z-abcd.bak", "20261124T030808Z-abcd copy", "._20261124T030808Z-abcd", "20261324T030808Z-abcd", "20261124T030808.5Z-abcd", "20261124T030808Z-ab/d"} {
+		if at, ok := Named(name); ok {
+			t.Errorf("%q: got %s, want no name", name, at)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (s *Store) counts(h *History) error {
 		return fleet.Kind(fleet.ErrIO, err)
 	}
 	for _, name := range names {
-		if name != journalFile && name != planFile {
+		if !isOfRun(name) {
 			err = errors.Join(err, fmt.Errorf("run %s is not removed: %s is not a file of a run", h.Run, filepath.Join(s.path(h.Run, ""), name)))
 		}
 	}

@@ -11,7 +11,11 @@ import (
 	"sftctl/pkg/fleet"
 )
 
-func (s *Store) knownFile() string { return filepath.Join(s.dir, "known") }
+const knownName = "known"
+
+func (s *Store) knownFile() string { return filepath.Join(s.dir, knownName) }
+
+func isOfAccount(name string) bool { return name == knownName }
 
 // Known are the endpoints that runs of the account were about, as far as they
 // ended in good order. It is for people only: nothing rests on it, and nothing is

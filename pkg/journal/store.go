@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"sftctl/pkg/fleet"
 )
@@ -86,10 +87,14 @@ func (s *Store) Create(h Header, o Opened, plan func(io.Writer) error) (j *Journ
 	return j, nil
 }
 
-// vacant refuses the name of a run that began: its journal would be lost.
+// vacant refuses the name of a run that began: its journal would be lost. So it does
+// one that NewID does not give, under which no run is found again.
 func (s *Store) vacant(run string) error {
 	_, err := s.History(run)
+	_, named := Named(run)
 	switch {
+	case errors.Is(err, errNoRun) && !named:
+		return fmt.Errorf("run %s cannot begin: want a name that journal.NewID gave", fleet.Quote(run))
 	case errors.Is(err, errNoRun):
 		return nil
 	case err == nil:
@@ -185,7 +190,7 @@ func (s *Store) read(run string) ([]byte, *History, error) {
 		return nil, nil, fleet.Kind(fleet.ErrUsage, err)
 	}
 	data, err := s.fs.ReadFile(s.path(run, journalFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a file in its place is none either
 		return nil, nil, missing(run)
 	}
 	if err != nil {
@@ -242,10 +247,21 @@ func (s *Store) Plan(h *History) (io.Reader, error) {
 }
 
 // Runs are the runs of the account, the oldest first; some may have no header
-// yet. The error is an ErrIO.
+// yet. What else people and their machines leave beside them, a .DS_Store or a
+// copy, is none. The error is an ErrIO.
 func (s *Store) Runs() ([]string, error) {
-	runs, err := s.fs.ReadDir(s.runs())
-	return runs, fleet.Kind(fleet.ErrIO, err)
+	names, err := s.list(s.runs())
+	stray := func(name string) bool { _, named := Named(name); return !named }
+	return slices.DeleteFunc(names, stray), fleet.Kind(fleet.ErrIO, err)
+}
+
+// list lists a directory, which those who only read may not find.
+func (s *Store) list(dir string) ([]string, error) {
+	names, err := s.fs.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
 }
 
 // Histories are those of all runs that began, the oldest first. The error has
@@ -305,15 +321,15 @@ func (s *Store) lost(there []*History) error {
 // marked are the runs that used a plan up and were not forgotten, each with the
 // file that says so.
 func (s *Store) marked() (map[string]string, error) {
-	names, err := s.fs.ReadDir(s.used())
+	names, err := s.list(s.used())
 	if err != nil {
 		return nil, fleet.Kind(fleet.ErrIO, err)
 	}
 	marked := map[string]string{}
-	for _, name := range names {
+	for _, name := range slices.DeleteFunc(names, func(name string) bool { return !isMarker(name) }) {
 		path := filepath.Join(s.used(), name)
 		data, err := s.fs.ReadFile(path)
-		if strings.HasSuffix(name, pending) || errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
@@ -327,9 +343,9 @@ func (s *Store) marked() (map[string]string, error) {
 }
 
 // Tidy removes what a crash left: runs that never began, and files that are not
-// whole. The account must be locked.
+// whole. What is not from here stays. The account must be locked.
 func (s *Store) Tidy() error {
-	err := errors.Join(s.sweep(s.dir), s.sweep(s.used()))
+	err := errors.Join(s.sweep(s.dir, isOfAccount), s.sweep(s.used(), isMarker))
 	marked, unmarked := s.marked()
 	err = errors.Join(err, unmarked)
 	runs, unread := s.Runs()
@@ -337,9 +353,9 @@ func (s *Store) Tidy() error {
 		switch _, unbegun := s.History(run); {
 		case errors.Is(unbegun, errNoRun) && marked[run] != "": // it is missed, not unbegun
 		case errors.Is(unbegun, errNoRun):
-			err = errors.Join(err, s.sweep(s.path(run, "")), s.remove(run))
+			err = errors.Join(err, s.unbegin(run))
 		case unbegun == nil:
-			err = errors.Join(err, s.sweep(s.path(run, "")))
+			err = errors.Join(err, s.sweep(s.path(run, ""), isOfRun))
 		case errors.Is(unbegun, fleet.ErrIO):
 			err = errors.Join(err, unbegun)
 		}
@@ -347,11 +363,24 @@ func (s *Store) Tidy() error {
 	return fleet.Kind(fleet.ErrIO, errors.Join(err, unread))
 }
 
-// sweep removes the files in a directory that are not whole.
-func (s *Store) sweep(dir string) error {
+// unbegin removes a run that never began, unless somebody put something of his into
+// its folder, or a file in its place.
+func (s *Store) unbegin(run string) error {
+	names, err := s.fs.ReadDir(s.path(run, ""))
+	other := func(name string) bool { return !isOfRun(strings.TrimSuffix(name, pending)) }
+	if errors.Is(err, syscall.ENOTDIR) || slices.ContainsFunc(names, other) {
+		return nil
+	}
+	return errors.Join(err, s.sweep(s.path(run, ""), isOfRun), s.remove(run))
+}
+
+func isOfRun(name string) bool { return name == journalFile || name == planFile }
+
+// sweep removes those of our files in a directory that are not whole.
+func (s *Store) sweep(dir string, ours func(name string) bool) error {
 	names, err := s.fs.ReadDir(dir)
 	for _, name := range names {
-		if strings.HasSuffix(name, pending) {
+		if whole, cut := strings.CutSuffix(name, pending); cut && ours(whole) {
 			err = errors.Join(err, s.fs.Remove(filepath.Join(dir, name)))
 		}
 	}
@@ -384,8 +413,13 @@ func (s *Store) use(plan, run string) error {
 // marker is the file that says who used a plan up. A plan's id comes from a
 // file, so it is no file name by itself.
 func (s *Store) marker(plan string) string {
-	return filepath.Join(s.used(), digest([]byte(plan))[:32])
+	return filepath.Join(s.used(), digest([]byte(plan))[:2*markerSize])
 }
+
+// markerSize is how many bytes of a digest name a marker.
+const markerSize = 16
+
+func isMarker(name string) bool { return isHex(name, markerSize) }
 
 // UsedBy is the run that used a plan up, empty when none did: a run that ended
 // before its first intent left the plan as it was. The error is an ErrIO, or an
