@@ -185,7 +185,7 @@ func storedRuns(env Env, cmd *cobra.Command) (all []storedRun) {
 	if f := cmd.Flags().Lookup("state-dir"); f != nil {
 		dir = f.Value.String()
 	}
-	accounts, _ := filepath.Glob(filepath.Join(statePath(env, dir), "accounts", "*"))
+	accounts, _ := journal.Accounts(statePath(env, dir))
 	for _, account := range accounts {
 		store := journal.Look(account, journal.OS{}, journal.SystemClock)
 		ids, _ := store.Runs()

@@ -31,25 +31,19 @@ func newRuns(env Env) *cobra.Command {
 	return cmd
 }
 
-// stores are the accounts of a state directory.
+// stores are the accounts of a state directory, to be looked at: nothing is made
+// in them.
 func stores(env Env, flag string) ([]*journal.Store, error) {
 	dir, err := stateDir(env, flag)
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := filepath.Glob(filepath.Join(dir, "accounts", "*"))
-	if err != nil {
-		return nil, fleet.Kind(fleet.ErrIO, err)
-	}
+	accounts, err := journal.Accounts(dir)
 	var all []*journal.Store
 	for _, account := range accounts {
-		store, err := journal.NewStore(account, journal.OS{}, journal.SystemClock)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, store)
+		all = append(all, journal.Look(account, journal.OS{}, journal.SystemClock))
 	}
-	return all, nil
+	return all, err
 }
 
 func runList(env Env, flag string) error {

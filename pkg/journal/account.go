@@ -4,11 +4,16 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"sftctl/pkg/fleet"
 )
 
 // AccountDir is where the state of one account of one platform is kept, below the
@@ -45,6 +50,29 @@ func plain(text string) string {
 	}
 	text = strings.Map(keep, text)
 	return strings.TrimLeft(text[:min(len(text), 40)], ".")
+}
+
+// Accounts are the directories below a state directory that AccountDir may have
+// named, in the order of their names. What else is there is not ours. The error is
+// an ErrIO.
+func Accounts(state string) (dirs []string, err error) {
+	above := filepath.Join(state, "accounts")
+	entries, err := os.ReadDir(above)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		dir := filepath.Join(above, e.Name())
+		if info, unseen := os.Stat(dir); unseen == nil && info.IsDir() && isAccount(e.Name()) { // also behind a link
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, fleet.Kind(fleet.ErrIO, err)
+}
+
+func isAccount(name string) bool {
+	parts := strings.Split(name, "~")
+	return len(parts) == 3 && isHex(parts[2], 4)
 }
 
 // isHex says whether a text is a number of bytes in hexadecimal.

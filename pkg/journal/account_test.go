@@ -1,6 +1,9 @@
 package journal
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,5 +58,27 @@ func TestOnlyGivenNamesAreNames(t *testing.T) {
 		if at, ok := Named(name); ok {
 			t.Errorf("%q: got %s, want no name", name, at)
 		}
+	}
+}
+
+func TestOnlyDirectoriesOfAccountsAreAccounts(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "st[1]*?")
+	if all, err := Accounts(state); len(all) > 0 || err != nil {
+		t.Errorf("none yet: got %v, %v", all, err)
+	}
+	want := []string{AccountDir(state, "https://a.invalid", "ann"), AccountDir(state, "http://[::1]:1", "a/n n")}
+	slices.Sort(want)
+	for _, dir := range append(want, filepath.Join(state, "accounts", "old"), want[0]+".bak", want[0]+" copy") {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{filepath.Join(state, "accounts", "note.txt"), AccountDir(state, "https://a.invalid", "file")} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := Accounts(state); !slices.Equal(all, want) || err != nil {
+		t.Errorf("got %v, %v, want %v", all, err, want)
 	}
 }
