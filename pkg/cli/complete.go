@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -119,9 +118,7 @@ const (
 // plansLike are the newest saved plans whose path begins with a text.
 func plansLike(env Env, begun string) (all []cobra.Completion) {
 	dir, _ := env.Getenv(envName("plans"))
-	paths, _ := filepath.Glob(filepath.Join(cmp.Or(dir, "plans"), "*.plan"))
-	slices.Sort(paths)
-	for _, path := range slices.Backward(paths) {
+	for _, path := range slices.Backward(pathsIn(cmp.Or(dir, "plans"), "", ".plan")) {
 		if strings.HasPrefix(path, begun) && len(all) < mostOffered {
 			all = append(all, cobra.CompletionWithDesc(path, planInBrief(path)))
 		}

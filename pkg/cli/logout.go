@@ -37,9 +37,8 @@ func runLogout(env Env, o connection) error {
 		return noState()
 	}
 	dir := journal.AccountDir(state, strings.TrimSuffix(o.url, "/"), account)
-	left, _ := filepath.Glob(filepath.Join(dir, "."+tokenFile+"*"))
 	removed, failed := 0, []error(nil)
-	for _, path := range append(left, filepath.Join(dir, tokenFile)) {
+	for _, path := range append(pathsIn(dir, "."+tokenFile, ""), filepath.Join(dir, tokenFile)) {
 		switch err := os.Remove(path); {
 		case err == nil:
 			removed++

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -60,19 +61,30 @@ func writable(dir string) error {
 	if err := makeDir(dir); err != nil {
 		return err
 	}
-	trial, err := os.CreateTemp(dir, probes)
+	trial, err := os.CreateTemp(dir, probe)
 	if err != nil {
 		return fleet.Kind(fleet.ErrIO, fmt.Errorf("%s cannot be written, so nothing was done: %w", dir, err))
 	}
-	left, _ := filepath.Glob(filepath.Join(dir, probes))
-	for _, name := range left {
-		_ = os.Remove(name) // another process may have been quicker
+	for _, left := range pathsIn(dir, probe, "") {
+		_ = os.Remove(left) // another process may have been quicker
 	}
 	return fleet.Kind(fleet.ErrIO, trial.Close())
 }
 
-// probes are the files by which a folder is tried.
-const probes = ".probe-*"
+// probe begins the names of the files by which a folder is tried.
+const probe = ".probe-"
+
+// pathsIn are the paths of what is in a folder under names that begin and end in
+// some way, in order. A folder's own name is no pattern: it may have a [ in it.
+func pathsIn(dir, first, last string) (paths []string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if name := e.Name(); len(name) >= len(first+last) && strings.HasPrefix(name, first) && strings.HasSuffix(name, last) {
+			paths = append(paths, filepath.Join(dir, name))
+		}
+	}
+	return paths
+}
 
 // writeFile writes a file whole or not at all, for nobody else to read, and makes
 // its folder.
