@@ -95,7 +95,7 @@ func (s *service) plan(ctx context.Context, want *fleet.Fleet, limits plan.Limit
 	opts := plan.Options{ID: journal.NewID(now), Created: now, Tool: tool, BaseURL: s.url, Account: s.account,
 		Abilities: s.client.Abilities(), Limits: limits, Rate: s.rate, Products: names.Products(),
 		Doubts:  apply.Doubts(runs, journal.SystemClock(), apply.DefaultWindow),
-		Earlier: apply.Earlier(runs, want.Inputs)}
+		Earlier: apply.Earlier(runs, want.Inputs, journal.SystemClock())}
 	p, err := plan.Build(want, have, opts)
 	return p, opts, err
 }

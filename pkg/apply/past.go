@@ -31,9 +31,28 @@ func doubtOf(h *journal.History, i journal.Intent, done bool) plan.Doubt {
 		Superseded: slices.ContainsFunc(h.Records, func(r journal.Record) bool { _, over := r.(journal.Superseded); return over })}
 }
 
+// setRight is how far clocks are set back when they are set right now and then: a
+// run that is dated later than now by no more began before now.
+const setRight = time.Minute
+
+// Ahead are those of some runs that are dated after now: the clock was ahead when
+// they began, or is behind now. When they were, nobody knows.
+func Ahead(runs []*journal.History, now journal.Moment) (ahead []*journal.History) {
+	for _, h := range runs {
+		if h.At.After(now.Wall.Add(setRight)) {
+			ahead = append(ahead, h)
+		}
+	}
+	return ahead
+}
+
 // Earlier is what a plan of files is held against by its guards: the last runs of
-// the account, which are given the oldest first, as Histories has them.
-func Earlier(runs []*journal.History, inputs []fleet.Input) (e plan.Earlier) {
+// the account, which are given the oldest first, as Histories has them. Runs that
+// are Ahead count as the oldest: they must not hide what came after them, and are
+// better than nothing where there is no other.
+func Earlier(runs []*journal.History, inputs []fleet.Input, now journal.Moment) (e plan.Earlier) {
+	ahead := Ahead(runs, now)
+	runs = slices.Concat(ahead, runs[:len(runs)-len(ahead)])
 	same := func(a, b fleet.Input) bool { return a.File == b.File }
 	inputs = absolute(inputs)
 	for i := len(runs) - 1; i >= 0; i-- {

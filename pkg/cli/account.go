@@ -106,7 +106,7 @@ func (s *session) settleRun(ctx context.Context, env Env, run string) (err error
 	if err != nil {
 		return err
 	}
-	before := apply.Earlier(histories, nil)
+	before := apply.Earlier(histories, nil, s.clock())
 	j, h, err := s.store.Continue(run, s.opened("settle"))
 	if err != nil {
 		return err

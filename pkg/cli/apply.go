@@ -171,7 +171,7 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *
 	if err := guarded(limits.Check(saved.Counts)); err != nil {
 		return err
 	}
-	under, err := s.terms(saved.Inputs, limits, nil)
+	under, err := s.terms(env, saved.Inputs, limits, nil)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (s *session) approveSaved(ctx context.Context, env Env, o applyOptions, w *
 
 // approveFiles plans files, shows the plan and asks.
 func (s *session) approveFiles(ctx context.Context, env Env, o applyOptions, w *work) error {
-	under, err := s.terms(w.want.Inputs, o.limits, w.choice)
+	under, err := s.terms(env, w.want.Inputs, o.limits, w.choice)
 	if err != nil {
 		return err
 	}

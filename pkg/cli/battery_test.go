@@ -238,7 +238,7 @@ func (m *machine) dispatch(ctx context.Context, p *process, name string, run *or
 		}
 		return p.resume(ctx, batteryEnv, id, work{maxAge: m.world.maxAge()})
 	}
-	under, err := p.terms(want.Inputs, plan.Unlimited, nil)
+	under, err := p.terms(batteryEnv, want.Inputs, plan.Unlimited, nil)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (s *session) remark(env Env, old *ofRun) {
 // planPast plans a fleet that was made from a run, with what a look at live says
 // about it.
 func (s *session) planPast(ctx context.Context, env Env, want *fleet.Fleet, limits plan.Limits, adjust func(look) *fleet.Fleet) (*plan.Plan, error) {
-	under, err := s.terms(want.Inputs, limits, nil)
+	under, err := s.terms(env, want.Inputs, limits, nil)
 	if err != nil {
 		return nil, err
 	}

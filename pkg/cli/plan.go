@@ -95,7 +95,7 @@ func runPlan(ctx context.Context, env Env, o planOptions, files []string) error 
 	if err != nil {
 		return err
 	}
-	under, err := s.terms(want.Inputs, o.limits, choice)
+	under, err := s.terms(env, want.Inputs, o.limits, choice)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func remember(s *session, used map[string]bool) (m memory) {
 	}
 	for _, h := range histories {
 		used[h.Plan] = used[h.Plan] || h.Begun()
-		m.earlier[filesOf(h)] = apply.Earlier(histories, h.Inputs)
+		m.earlier[filesOf(h)] = apply.Earlier(histories, h.Inputs, s.clock())
 		maps.Copy(m.success, successes(h))
 	}
 	for id, was := range used {
@@ -240,6 +240,22 @@ func TestPruningRemovesWhatIsOver(t *testing.T) {
 		t.Errorf("got %v, %v, want %v: what is unknown, and by what it is superseded", kept, err, want)
 	}
 	if want := "removed 2 runs that ended before 2026-06-03 (--keep)\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// A run that is dated after now does not stand for those of before it, and is named.
+func TestPlansAreHeldAgainstRunsOfBeforeNow(t *testing.T) {
+	p := newPast(t)
+	for n, days := range []int{2, -300} {
+		p.add(t, n, aRun{days: days, files: "/a.csv", command: "reconcile", sent: true, outcome: fleet.Done, end: true, live: 10 + n})
+	}
+	var out bytes.Buffer
+	under, err := p.terms(Env{Stderr: &out}, []fleet.Input{{File: "/a.csv"}}, plan.Unlimited, nil)
+	if want := (plan.Earlier{Rows: 1, RowsRun: runName(0), Live: 10, LiveRun: runName(0)}); under.earlier != want || err != nil {
+		t.Errorf("got %+v, %v, want %+v", under.earlier, err, want)
+	}
+	if want := "warning: the clock was ahead in run " + runName(1) + ", or is behind now (2026-09-01T03:00:00Z): look whether it is right; the plan is held against other runs, as far as there are any\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"sftctl/pkg/apply"
 	"sftctl/pkg/fleet"
+	"sftctl/pkg/journal"
 	"sftctl/pkg/plan"
 )
 
@@ -23,13 +25,28 @@ type terms struct {
 }
 
 // terms completes limits and a choice with what earlier runs of the account say.
-func (s *session) terms(inputs []fleet.Input, limits plan.Limits, choice *plan.Choice) (terms, error) {
+func (s *session) terms(env Env, inputs []fleet.Input, limits plan.Limits, choice *plan.Choice) (terms, error) {
 	histories, err := s.store.Histories()
 	if err != nil {
 		return terms{}, err
 	}
+	if ahead := s.ahead(histories); ahead != "" {
+		say(env.Stderr, "warning: %s; the plan is held against other runs, as far as there are any", ahead)
+	}
 	known, err := s.store.Known()
-	return terms{limits, choice, s.doubts(histories), apply.Earlier(histories, inputs), known}, err
+	return terms{limits, choice, s.doubts(histories), apply.Earlier(histories, inputs, s.clock()), known}, err
+}
+
+// ahead says which runs are dated after now; empty when none is.
+func (s *session) ahead(histories []*journal.History) string {
+	var names []string
+	for _, h := range apply.Ahead(histories, s.clock()) {
+		names = append(names, h.Run)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the clock was ahead in run %s, or is behind now (%s): look whether it is right", some(names), s.clock().Wall.UTC().Format(time.RFC3339))
 }
 
 // made is how many endpoints there are at least because a run made them.
