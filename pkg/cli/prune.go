@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,17 +55,22 @@ func (d *days) Set(text string) error {
 }
 
 // prune removes the runs that ended long ago and that nothing rests on any more,
-// with their reports. It must not fail the run that it comes after.
+// with their reports. It must not fail the run that it comes after. While the clock
+// is in doubt it removes nothing: what is old then, and what is last?
 func (s *session) prune(env Env, reports string, keep days) {
 	if keep == 0 {
 		return
 	}
 	before := s.clock().Wall.Add(-time.Duration(keep))
 	histories, problems := s.store.Histories()
+	if ahead := s.ahead(histories); ahead != "" {
+		say(env.Stderr, "warning: nothing was removed (--keep): %s", ahead)
+		return
+	}
 	if problems != nil { // what cannot be read may rest on any of the others
 		histories = nil
 	}
-	removed, failed := s.forget(reports, histories, s.forgettable(histories, before))
+	removed, failed := s.forget(reports, histories, butLast(histories, s.forgettable(histories, before)))
 	refused, unremoved := s.forgetRefused(reports, before)
 	for _, gone := range []string{several(removed, "run"), several(refused, "refused plan")} {
 		if gone != "" {
@@ -171,6 +177,21 @@ func benchmarks(all []*journal.History) map[string]bool {
 		stay[run] = true
 	}
 	return stay
+}
+
+// leastEnded is how many of the runs that ended stay however old they are: where the
+// clock is ahead, last night is long ago.
+const leastEnded = 3
+
+// butLast leaves the last runs that ended out of those that are old.
+func butLast(all, old []*journal.History) []*journal.History {
+	stay := map[*journal.History]bool{}
+	for _, h := range slices.Backward(all) {
+		if _, ended := h.Ended(); ended && len(stay) < leastEnded {
+			stay[h] = true
+		}
+	}
+	return slices.DeleteFunc(old, func(h *journal.History) bool { return stay[h] })
 }
 
 func filesOf(h *journal.History) string {

@@ -244,6 +244,58 @@ func TestPruningRemovesWhatIsOver(t *testing.T) {
 	}
 }
 
+// finished is a clean run some days ago.
+func finished(days int) aRun {
+	return aRun{days: days, files: "/a.csv", command: "reconcile", sent: true, outcome: fleet.Done, end: true, live: 10}
+}
+
+// While a run is dated after now, nobody knows which runs are old.
+func TestNothingIsPrunedBesideARunOfTheFuture(t *testing.T) {
+	p := newPast(t)
+	for n, days := range []int{400, 300, 200, 100, 2, 1, -300} {
+		p.add(t, n, finished(days))
+	}
+	var out bytes.Buffer
+	reports := t.TempDir()
+	p.refuse(t, reports, 100)
+	p.prune(Env{Stderr: &out}, reports, days(90*day))
+	left, _ := os.ReadDir(reports)
+	if kept, err := p.store.Runs(); len(kept) != 7 || len(left) != 1 || err != nil {
+		t.Errorf("got %v, %v and %v, want all 7 runs and the refused plan", kept, err, left)
+	}
+	if want := "warning: nothing was removed (--keep): the clock was ahead in run " + runName(6) + ", or is behind now (2026-09-01T03:00:00Z): look whether it is right\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// A clock that is ahead now makes all runs old: the last ones stay.
+func TestTheLastRunsStayHoweverLateItIs(t *testing.T) {
+	p := newPast(t)
+	for n, days := range []int{6, 5, 4, 3, 2, 1} {
+		p.add(t, n, finished(days))
+	}
+	p.now = p.now.AddDate(9, 0, 0)
+	p.prune(Env{Stderr: io.Discard}, "", days(90*day))
+	kept, err := p.store.Runs()
+	if want := []string{runName(3), runName(4), runName(5)}; !slices.Equal(kept, want) || err != nil {
+		t.Errorf("got %v, %v, want %v", kept, err, want)
+	}
+}
+
+// refuse leaves a plan in a folder of reports that a guard refused some days ago.
+func (p *past) refuse(t *testing.T, reports string, days int) (dir string) {
+	t.Helper()
+	ended := p.now.AddDate(0, 0, -days)
+	made := onePlan(journal.NewID(ended))
+	made.Created = ended
+	dir = filepath.Join(reports, made.ID)
+	if err := writeReports(reports, made.ID, refusedFiles(made)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "summary.json"), fmt.Sprintf(`{"baseURL":%q,"account":%q,"ended":%q}`, made.BaseURL, made.Account, ended.Format(time.RFC3339)))
+	return dir
+}
+
 // A run that is dated after now does not stand for those of before it, and is named.
 func TestPlansAreHeldAgainstRunsOfBeforeNow(t *testing.T) {
 	p := newPast(t)
