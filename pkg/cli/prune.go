@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -228,10 +226,11 @@ func removeReport(reports string, h *journal.History) error {
 	return removeFolder(dir, reportNames())
 }
 
-// reportNames are the files that runs report in.
+// reportNames are the files that runs report in; the one that says whose they are
+// is the last.
 func reportNames() []string {
 	var none report.Run
-	return append(sortedKeys(none.Files()), sortedKeys(none.Pages())...)
+	return lastly(summaryFile, append(sortedKeys(none.Files()), sortedKeys(none.Pages())...))
 }
 
 // reportOf says whether a folder holds the report of a run, and nothing else.
@@ -239,7 +238,6 @@ func reportOf(dir string, h *journal.History) bool {
 	if !holdsOnly(dir, reportNames()) {
 		return false
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "summary.json"))
-	var of struct{ Run, BaseURL, Account string }
-	return err == nil && json.Unmarshal(data, &of) == nil && of.Run == h.Run && of.BaseURL == h.BaseURL && of.Account == h.Account
+	of, err := summaryIn(dir)
+	return err == nil && of.Run == h.Run && of.BaseURL == h.BaseURL && of.Account == h.Account
 }

@@ -340,6 +340,87 @@ func TestOnlyReportsAreRemoved(t *testing.T) {
 	}
 }
 
+// Wherever a crash ends the removing of a report, the next one removes the rest; so
+// it does what a killed process left of a file.
+func TestHalfRemovedReportsAreRemoved(t *testing.T) {
+	for n := range len(reportNames()) + 1 {
+		p, reports := newPast(t), t.TempDir()
+		h := &journal.History{Header: journal.Header{Run: "20260101T000000Z-aaaa", BaseURL: p.baseURL, Account: p.account}}
+		run := &report.Run{ID: h.Run, Plan: onePlan("p")}
+		if err := errors.Join(writeReports(reports, run.ID, run.Files()), writeReports(reports, run.ID, run.Pages())); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(reports, h.Run)
+		put(t, filepath.Join(dir, ".results.csv123"), "half")
+		partly(t, dir, reportNames(), n)
+		err := removeReport(reports, h)
+		_, unremoved := p.forgetRefused(reports, p.now.AddDate(0, 0, -90))
+		if left, _ := os.ReadDir(reports); len(left) > 0 || err != nil || unremoved != nil {
+			t.Errorf("a crash after %d files: got %v, %v, %v, want no folder", n, left, err, unremoved)
+		}
+	}
+}
+
+func TestHalfRemovedRefusalsAreRemoved(t *testing.T) {
+	for n := range len(refusedNames()) + 1 {
+		p, reports := newPast(t), t.TempDir()
+		dir := p.refuse(t, reports, 100)
+		young := p.refuse(t, reports, 80)
+		put(t, filepath.Join(dir, ".refused.plan123"), "half")
+		partly(t, dir, refusedNames(), n)
+		if err := os.Remove(filepath.Join(young, "summary.json")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := p.forgetRefused(reports, p.now.AddDate(0, 0, -90))
+		if left, _ := os.ReadDir(reports); len(left) != 1 || left[0].Name() != filepath.Base(young) || err != nil {
+			t.Errorf("a crash after %d files: got %v, %v, want %s alone", n, left, err, filepath.Base(young))
+		}
+	}
+}
+
+// partly does as much of removing a folder as was done when a crash came after a
+// number of its files; before the first, also what is not whole is there.
+func partly(t *testing.T, dir string, names []string, n int) {
+	t.Helper()
+	gone := names[:n]
+	if n > 0 {
+		gone = append(slices.Clone(gone), unwhole(dir, names)...)
+	}
+	for _, name := range gone {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Folders that only look like ours stay: those with a file of somebody's, of another
+// account, or that are empty and young.
+func TestOtherFoldersOfReportsStay(t *testing.T) {
+	p, reports := newPast(t), t.TempDir()
+	for _, name := range []string{".keep", ".results.csv", ".results.csv12x", "results.csv12", ".notes.txt123"} {
+		put(t, filepath.Join(p.refuse(t, reports, 100), name), "mine")
+	}
+	for _, name := range []string{"old", journal.NewID(p.now)} {
+		if err := os.Mkdir(filepath.Join(reports, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, filepath.Join(reports, journal.NewID(p.now.AddDate(-1, 0, 0))), "a file")
+	alone := p.refuse(t, reports, 100)
+	p.account = "bob"
+	partly(t, alone, refusedNames(), len(refusedNames())-1)
+	if n, err := p.forgetRefused(reports, p.now.AddDate(0, 0, -90)); n > 0 || err != nil {
+		t.Errorf("got %d removed, %v, want none", n, err)
+	}
+	p.account = "ann"
+	if n, err := p.forgetRefused(reports, p.now.AddDate(0, 0, -90)); n != 1 || err != nil {
+		t.Errorf("got %d removed, %v, want the one with its plan alone", n, err)
+	}
+	if left, err := os.ReadDir(reports); len(left) != 8 || err != nil {
+		t.Errorf("got %v, %v, want the other 8", left, err)
+	}
+}
+
 func TestDays(t *testing.T) {
 	for text, want := range map[string]time.Duration{"90d": 90 * day, "0": 0, "720h": 30 * day, "7d": 7 * day} {
 		var d days
