@@ -79,9 +79,7 @@ func (m *monitoring) watch(ctx context.Context, env Env, command string, c *conn
 	if c.simulate {
 		w.ending.Account = firstOf(w.ending.Account, simulatedUser)
 	}
-	if w.stream, w.close, err = m.open(env); errors.Is(err, fleet.ErrUsage) {
-		return err
-	}
+	w.stream, w.close, err = m.open(env)
 	w.warn("--events", err)
 	if m.events == "-" {
 		env.Stdout, env.Screen = env.Stderr, false
@@ -101,8 +99,8 @@ func (m *monitoring) watch(ctx context.Context, env Env, command string, c *conn
 	return over
 }
 
-// open begins the stream of events, if there is to be one. The error is an ErrUsage
-// where something else is there.
+// open begins the stream of events, if there is to be one. What is there and is none,
+// also one that was damaged, may be somebody's: it is left as it is.
 func (m *monitoring) open(env Env) (*events.Writer, func() error, error) {
 	switch m.events {
 	case "":
@@ -111,7 +109,7 @@ func (m *monitoring) open(env Env) (*events.Writer, func() error, error) {
 		return events.NewWriter(env.Stdout), func() error { return nil }, nil
 	}
 	if first := beginning(m.events); len(first) > 0 && !events.IsStream(first) {
-		return nil, nil, fleet.Kind(fleet.ErrUsage, fmt.Errorf("--events %s: what is there is no stream of events, and is not replaced", m.events))
+		return nil, nil, fmt.Errorf("%s: what is there is no stream of events, so nothing is written to it: move it away, or name another file", m.events)
 	}
 	// It does not wait for whoever may read a pipe some day; and what somebody cuts off
 	// meanwhile, to keep it elsewhere, leaves no hole.
