@@ -279,6 +279,10 @@ func doubtful(h *journal.History) int {
 // writeMetrics writes the file of metrics, whole or not at all, for anybody to
 // read: the exporter is somebody else.
 func writeMetrics(path string, e *report.Ending) error {
+	path, err := linked(path)
+	if err != nil {
+		return err
+	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return fmt.Errorf("there is no folder %s", filepath.Dir(path))
 	}

@@ -110,6 +110,26 @@ func replaceFile(path string, mode fs.FileMode, write func(io.Writer) error) (er
 	return f.CloseAtomicallyReplace()
 }
 
+// linked is where a path ends when links are followed, also where nothing is there
+// yet: what replaces a file would replace the link.
+func linked(path string) (string, error) {
+	if end, err := filepath.EvalSymlinks(path); !errors.Is(err, fs.ErrNotExist) {
+		return end, err
+	}
+	to, err := os.Readlink(path)
+	if err != nil { // the file itself is what is not there
+		return path, nil
+	}
+	if !filepath.IsAbs(to) {
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path)) // .. is meant from there
+		if err != nil {
+			return "", err
+		}
+		to = filepath.Join(dir, to)
+	}
+	return linked(to)
+}
+
 // createFile writes a file that must not be there, whole or not at all: aside
 // first, then linked, as a rename would replace what somebody made meanwhile.
 func createFile(path string, write func(io.Writer) error) (err error) {
