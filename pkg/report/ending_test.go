@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,67 @@ func TestTheLastSuccessIsKept(t *testing.T) {
 	}
 	if _, at := last(bad, lastSuccess+`{account="acme",command="reconcile"} rubbish`); at != 0 {
 		t.Errorf("got %f from rubbish", at)
+	}
+}
+
+// linesOf are the samples whose labels hold a text.
+func linesOf(text, labels string) (lines []string) {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "sftctl_") && strings.Contains(line, labels) {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// One file may be of several commands and accounts: each replaces its own samples only.
+func TestTheMetricsOfOthersAreKept(t *testing.T) {
+	night, _ := families(t, anEnding(), "")
+	reconcile := linesOf(night, `account="acme",command="reconcile"`)
+	drift := &Ending{Command: "drift", Account: "acme", Ended: noon, Plan: aRun().Plan, Unknowns: -1}
+	text, _ := families(t, drift, night)
+	other := &Ending{Command: "reconcile", Account: "other", Ended: noon, Exit: 7, Unknowns: 3}
+	text, found := families(t, other, text)
+	if got := linesOf(text, `account="acme",command="reconcile"`); !slices.Equal(got, reconcile) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, ""), strings.Join(reconcile, ""))
+	}
+	if got := len(found["sftctl_last_run_exit_code"].Metric); got != 3 {
+		t.Errorf("got %d exit codes, want 3:\n%s", got, text)
+	}
+	refused := &Ending{Command: "reconcile", Account: "acme", Ended: noon, Exit: 65, Unknowns: -1}
+	text, _ = families(t, refused, text)
+	alone, _ := families(t, refused, "")
+	if got, want := linesOf(text, `account="acme",command="reconcile"`), linesOf(alone, ""); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, ""), strings.Join(want, ""))
+	}
+}
+
+func TestMetricsThatAreKept(t *testing.T) {
+	e := &Ending{Command: "drift", Account: "acme", Ended: noon, Unknowns: -1}
+	for _, c := range []struct {
+		line string
+		kept bool
+	}{
+		{`sftctl_later{account="a \"b\" \\ c\n, {}",command="drift",kind="x y"} 1.5e+09`, true},
+		{`sftctl_later{account="acme",command="drift"} 1`, false},
+		{`sftctl_later{account="",command="drift"} 1`, false}, // who did not get as far as to know
+		{`sftctl_later{account="",command="apply"} 1`, true},
+		{`sftctl_later{account="x",command="apply"} 1 2`, false},
+		{`sftctl_later{account="x",command="apply"} one`, false},
+		{`sftctl_later{account="x",command="apply} 1`, false},
+		{`sftctl_later{account="x\y",command="apply"} 1`, false},
+		{"sftctl_later{account=\"x\xff\",command=\"apply\"} 1", false},
+		{`other{account="x",command="apply"} 1`, false},
+	} {
+		text, _ := families(t, e, "# HELP sftctl_later What is told some day.\n"+c.line+"\n"+c.line+"\n")
+		want := 0
+		if c.kept {
+			want = 1
+		}
+		if got := strings.Count(text, c.line+"\n"); got != want || strings.Contains(text, "# HELP sftctl_later What is told some day.\n# TYPE sftctl_later gauge\n") != c.kept {
+			t.Errorf("%s: got it %d times, want %d, in\n%s", c.line, got, want, text)
+		}
 	}
 }
 

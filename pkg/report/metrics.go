@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sftctl/pkg/fleet"
 )
@@ -15,14 +17,16 @@ import (
 const lastSuccess = "sftctl_last_success_timestamp_seconds"
 
 // WriteMetrics writes what a command came to in Prometheus' text format, for the
-// textfile collector of its node exporter. What commands before wrote into the same
-// place tells when each last went well, which is kept; nil where there is nothing.
+// textfile collector of its node exporter. Of what stands in the same place before,
+// nil where there is nothing, is kept what other commands and accounts told, and when
+// this command last went well.
 func (e *Ending) WriteMetrics(w io.Writer, before io.Reader) error {
-	m := metrics{labels: []string{"account", e.Account, "command", e.Command}}
+	m := metrics{labels: []string{"account", e.Account, "command", e.Command}, help: map[string]string{}, lines: map[string][]string{}, told: map[string]bool{}}
+	old := readSamples(before)
 	m.one("sftctl_last_run_timestamp_seconds", "When the command last ended.", seconds(e.Ended))
-	if lines := e.successes(before, m.labels); len(lines) > 0 {
+	if at := e.lastSuccess(old); at != "" {
 		m.head(lastSuccess, "When the command last ended as it should (exit code 0, or 2 where it was asked whether something differs).")
-		m.text.WriteString(strings.Join(lines, "\n") + "\n")
+		m.sample(lastSuccess, at)
 	}
 	m.one("sftctl_last_run_exit_code", "Exit code of the last run.", float64(e.Exit))
 	m.one("sftctl_last_run_duration_seconds", "How long the last run took.", e.Ended.Sub(e.Started).Seconds())
@@ -38,7 +42,13 @@ func (e *Ending) WriteMetrics(w io.Writer, before io.Reader) error {
 	if e.Unknowns >= 0 {
 		m.one("sftctl_open_unknowns", "Calls of which nobody knows whether they were applied.", float64(e.Unknowns))
 	}
-	_, err := io.WriteString(w, m.text.String())
+	for _, s := range old {
+		if !e.replaces(s) {
+			m.head(s.name, s.help)
+			m.add(s.name, s.labels, s.value)
+		}
+	}
+	_, err := io.WriteString(w, m.String())
 	return err
 }
 
@@ -60,32 +70,76 @@ func (e *Ending) rows(m *metrics) {
 	}
 }
 
-// successes are when each command last went well, as lines: this one's, and what
-// the file before says of others, and of this one where it went wrong.
-func (e *Ending) successes(before io.Reader, own []string) (lines []string) {
-	mine := series(lastSuccess, own) + " "
+// lastSuccess is when the command last went well, as a sample's value: now, or what
+// the file before says; empty where it never did.
+func (e *Ending) lastSuccess(before []sample) string {
 	if e.OK() {
-		lines = append(lines, mine+number(seconds(e.Ended)))
+		return number(seconds(e.Ended))
 	}
-	if before == nil {
-		return lines
-	}
-	for old := bufio.NewScanner(before); old.Scan(); {
-		line := old.Text()
-		if _, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64); err != nil || !strings.HasPrefix(line, lastSuccess+"{") {
-			continue
-		}
-		if !e.OK() || !strings.HasPrefix(line, mine) {
-			lines = append(lines, line)
+	for _, s := range before {
+		if s.name == lastSuccess && e.replaces(s) {
+			return s.value
 		}
 	}
-	return lines
+	return ""
 }
 
-// metrics is a file of samples.
+// replaces says whether a sample is told anew by this ending: it is of the same
+// account and command, or of a command that did not get as far as to know its account,
+// and would be told for ever.
+func (e *Ending) replaces(s sample) bool {
+	return s.command == escaped(e.Command) && (s.account == escaped(e.Account) || s.account == "")
+}
+
+// sample is one line of a file of metrics, its labels as they are written there.
+type sample struct {
+	name, help               string
+	account, command, labels string
+	value                    string
+}
+
+const labelValue = `"((?:[^"\\]|\\[\\"n])*)"`
+
+var sampleLine = regexp.MustCompile(`^(sftctl_\w+)(\{account=` + labelValue + `,command=` + labelValue + `(?:,\w+=` + labelValue + `)*\}) ([-+.0-9eE]+)$`)
+
+// readSamples reads what WriteMetrics wrote, and passes over all else.
+func readSamples(from io.Reader) (samples []sample) {
+	if from == nil {
+		return nil
+	}
+	help := map[string]string{}
+	for lines := bufio.NewScanner(from); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), "# HELP "); ok {
+			name, text, _ := strings.Cut(text, " ")
+			help[name] = text
+		}
+		if s, ok := readSample(lines.Text()); ok {
+			s.help = help[s.name]
+			samples = append(samples, s)
+		}
+	}
+	return samples
+}
+
+// readSample reads a line. It is strict, because one line that is no sample costs the
+// exporter the whole file.
+func readSample(line string) (s sample, ok bool) {
+	m := sampleLine.FindStringSubmatch(line)
+	if m == nil || !utf8.ValidString(line) {
+		return s, false
+	}
+	s = sample{name: m[1], labels: m[2], account: m[3], command: m[4], value: m[len(m)-1]}
+	_, err := strconv.ParseFloat(s.value, 64)
+	return s, err == nil
+}
+
+// metrics are the samples of a file, by metric in the order in which they are written.
 type metrics struct {
-	text   strings.Builder
-	labels []string // of all samples: name, value, name, value
+	labels []string // of all samples of the command: name, value, name, value
+	names  []string
+	help   map[string]string
+	lines  map[string][]string
+	told   map[string]bool // samples that are there, by name and labels
 }
 
 // one writes a metric that has one sample.
@@ -95,22 +149,47 @@ func (m *metrics) one(name, help string, value float64) {
 }
 
 func (m *metrics) head(name, help string) {
-	fmt.Fprintf(&m.text, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
+	if _, ok := m.help[name]; !ok {
+		m.names = append(m.names, name)
+		m.help[name] = help
+	}
 }
 
 func (m *metrics) sample(name, value string, labels ...string) {
-	fmt.Fprintf(&m.text, "%s %s\n", series(name, append(m.labels[:len(m.labels):len(m.labels)], labels...)), value)
+	m.add(name, braced(append(m.labels[:len(m.labels):len(m.labels)], labels...)), value)
+}
+
+// add adds a sample once: a second one would cost the exporter the whole file.
+func (m *metrics) add(name, labels, value string) {
+	if series := name + labels; !m.told[series] {
+		m.told[series] = true
+		m.lines[name] = append(m.lines[name], series+" "+value+"\n")
+	}
+}
+
+// String is the file.
+func (m *metrics) String() string {
+	var text strings.Builder
+	for _, name := range m.names {
+		fmt.Fprintf(&text, "# HELP %s %s\n# TYPE %s gauge\n%s", name, m.help[name], name, strings.Join(m.lines[name], ""))
+	}
+	return text.String()
 }
 
 // escapes are those of a label's value.
 var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-func series(name string, labels []string) string {
+func escaped(value string) string {
+	return escapes.Replace(strings.ToValidUTF8(value, "\uFFFD"))
+}
+
+// braced are labels as they stand behind a metric's name.
+func braced(labels []string) string {
 	var parts []string
 	for i := 0; i < len(labels); i += 2 {
-		parts = append(parts, labels[i]+`="`+escapes.Replace(strings.ToValidUTF8(labels[i+1], "\uFFFD"))+`"`)
+		parts = append(parts, labels[i]+`="`+escaped(labels[i+1])+`"`)
 	}
-	return name + "{" + strings.Join(parts, ",") + "}"
+	return "{" + strings.Join(parts, ",") + "}"
 }
 
 func number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
