@@ -14,6 +14,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"sftctl/pkg/plan"
 )
 
 // anEnding is of a run that has everything.
@@ -111,6 +113,10 @@ func TestTheLastSuccessIsKept(t *testing.T) {
 	drift := &Ending{Command: "reconcile", Account: "acme", Ended: noon.Add(2 * time.Hour), Exit: 2}
 	if _, at := last(drift, text); at != float64(noon.Add(2*time.Hour).Unix()) {
 		t.Errorf("got %f after a run that found something else", at)
+	}
+	some := &Ending{Command: "reconcile", Account: "acme", Ended: noon.Add(3 * time.Hour), Plan: &plan.Plan{Header: plan.Header{Choice: &plan.Choice{Limit: 1}}}}
+	if _, at := last(some, text); at != float64(noon.Unix()) {
+		t.Errorf("got %f after a run of some rows", at)
 	}
 	if _, at := last(bad, lastSuccess+`{account="acme",command="reconcile"} rubbish`); at != 0 {
 		t.Errorf("got %f from rubbish", at)

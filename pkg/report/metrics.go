@@ -25,7 +25,7 @@ func (e *Ending) WriteMetrics(w io.Writer, before io.Reader) error {
 	old := readSamples(before)
 	m.one("sftctl_last_run_timestamp_seconds", "When the command last ended.", seconds(e.Ended))
 	if at := e.lastSuccess(old); at != "" {
-		m.head(lastSuccess, "When the command last ended as it should (exit code 0, or 2 where it was asked whether something differs).")
+		m.head(lastSuccess, "When the command last ended as it should (exit code 0, or 2 where it was asked whether something differs), with all rows.")
 		m.sample(lastSuccess, at)
 	}
 	m.one("sftctl_last_run_exit_code", "Exit code of the last run.", float64(e.Exit))
@@ -71,9 +71,10 @@ func (e *Ending) rows(m *metrics) {
 }
 
 // lastSuccess is when the command last went well, as a sample's value: now, or what
-// the file before says; empty where it never did.
+// the file before says; empty where it never did. That some rows that somebody chose
+// went well says nothing of the fleet.
 func (e *Ending) lastSuccess(before []sample) string {
-	if e.OK() {
+	if e.OK() && (e.Plan == nil || !e.Plan.Choice.Any()) {
 		return number(seconds(e.Ended))
 	}
 	for _, s := range before {
