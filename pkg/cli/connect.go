@@ -174,6 +174,20 @@ func shellWord(text string) string {
 // accountName is what names the account before the platform is known.
 func (c *connection) accountName() string { return firstOf(c.targetAccount, c.account, c.username) }
 
+// host is the platform's, by which its accounts are told from those of another, before
+// it is known; empty where the URL is none.
+func (c *connection) host() string {
+	if c.simulate {
+		world, _ := c.world()
+		return simulatedHost(world)
+	}
+	u, err := url.Parse(c.url)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
 // end is for when the last request of a command is over.
 func (s *session) end(env Env) error {
 	if err := s.purse.Err(); err != nil {

@@ -38,7 +38,7 @@ func TestDeployAlertsAreAboutWhatThereIs(t *testing.T) {
 				t.Errorf("%+v: want a name, a severity, a summary and a description", rule)
 			}
 			for _, m := range regexp.MustCompile(`\b(sftctl_\w+)(\{[^}]*)?`).FindAllStringSubmatch(rule.Expr, -1) {
-				if !strings.Contains(left, "\n"+m[1]+"{account=\"acme\",command=\"reconcile\"") || m[2] != "" && m[2] != `{command="reconcile"` {
+				if !strings.Contains(left, "\n"+m[1]+"{account=\"acme\",command=\"reconcile\",platform=\"") || m[2] != "" && m[2] != `{command="reconcile"` {
 					t.Errorf("%s: a run leaves no %s in\n%s", rule.Alert, m[0], left)
 				}
 			}

@@ -75,7 +75,7 @@ func (m *monitoring) watch(ctx context.Context, env Env, command string, c *conn
 	}
 	w := &monitor{monitoring: *m, env: env, ending: report.Ending{Command: command, Tool: version(), Started: time.Now(), Unknowns: -1}}
 	w.ending.Host, _ = os.Hostname() // for people; without it the account says enough
-	w.ending.Account = c.accountName()
+	w.ending.Account, w.ending.Platform = c.accountName(), c.host()
 	if c.simulate {
 		w.ending.Account = firstOf(w.ending.Account, simulatedUser)
 	}

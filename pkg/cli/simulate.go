@@ -23,21 +23,16 @@ const simulatedUser = "simulated"
 // address is in a domain that never resolves, so that a plan made on it cannot
 // reach anything real.
 func (c *connection) embed(dir string, s *session, opts *platform.Options) error {
-	world := "built-in"
-	if c.stock != "" {
-		path, err := filepath.Abs(c.stock)
-		if err != nil {
-			return fleet.Kind(fleet.ErrUsage, err)
-		}
-		sum := sha256.Sum256([]byte(path))
-		world = hex.EncodeToString(sum[:4])
+	world, err := c.world()
+	if err != nil {
+		return err
 	}
 	state := filepath.Join(dir, "simulator", world+".json")
 	sim, err := loadSimulator(state, c.stock)
 	if err != nil {
 		return err
 	}
-	s.baseURL, s.simulated = "https://"+world+".simulator.invalid", true
+	s.baseURL, s.simulated = "https://"+simulatedHost(world), true
 	s.close = func() error {
 		if s.mutations() == 0 { // a plan beside a run must not put back what was before it
 			return nil
@@ -48,6 +43,21 @@ func (c *connection) embed(dir string, s *session, opts *platform.Options) error
 	opts.Username, opts.Password = firstOf(c.username, simulatedUser), platform.NewSecret("simulated")
 	return nil
 }
+
+// world names the simulated platform, by its stock.
+func (c *connection) world() (string, error) {
+	if c.stock == "" {
+		return "built-in", nil
+	}
+	path, err := filepath.Abs(c.stock)
+	if err != nil {
+		return "", fleet.Kind(fleet.ErrUsage, err)
+	}
+	sum := sha256.Sum256([]byte(path))
+	return hex.EncodeToString(sum[:4]), nil
+}
+
+func simulatedHost(world string) string { return world + ".simulator.invalid" }
 
 // loadSimulator goes on from a saved state, or begins with a stock.
 func loadSimulator(state, stock string, opts ...simulator.Option) (*simulator.Simulator, error) {

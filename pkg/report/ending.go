@@ -18,6 +18,7 @@ type Ending struct {
 	Tool      string // name and version of the program
 	Host      string // where it ran
 	BaseURL   string
+	Platform  string // the host of BaseURL, also where the command did not get as far as to know that; empty where no URL was given
 	Account   string // empty where the command did not get as far as to know
 	Simulated bool
 	Started   time.Time

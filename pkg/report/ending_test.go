@@ -21,7 +21,7 @@ import (
 // anEnding is of a run that has everything.
 func anEnding() *Ending {
 	run := aRun()
-	return &Ending{Command: "reconcile", Tool: "sftctl test", Host: "edge-1", BaseURL: run.Plan.BaseURL, Account: "acme", Started: noon, Ended: noon.Add(95*time.Second + 250*time.Millisecond),
+	return &Ending{Command: "reconcile", Tool: "sftctl test", Host: "edge-1", BaseURL: run.Plan.BaseURL, Platform: "sft.example.com", Account: "acme", Started: noon, Ended: noon.Add(95*time.Second + 250*time.Millisecond),
 		Exit: 4, Plan: run.Plan, Run: run, Reports: "/var/log/sftctl/RUN", Calls: Calls{Mutations: 9, Reads: 12, Settles: 3, Throttled: 2}, Unknowns: 1}
 }
 
@@ -138,7 +138,7 @@ func linesOf(text, labels string) (lines []string) {
 func TestTheMetricsOfOthersAreKept(t *testing.T) {
 	night, _ := families(t, anEnding(), "")
 	reconcile := linesOf(night, `account="acme",command="reconcile"`)
-	drift := &Ending{Command: "drift", Account: "acme", Ended: noon, Plan: aRun().Plan, Unknowns: -1}
+	drift := &Ending{Command: "drift", Account: "acme", Platform: "sft.example.com", Ended: noon, Plan: aRun().Plan, Unknowns: -1}
 	text, _ := families(t, drift, night)
 	other := &Ending{Command: "reconcile", Account: "other", Ended: noon, Exit: 7, Unknowns: 3}
 	text, found := families(t, other, text)
@@ -148,11 +148,28 @@ func TestTheMetricsOfOthersAreKept(t *testing.T) {
 	if got := len(found["sftctl_last_run_exit_code"].Metric); got != 3 {
 		t.Errorf("got %d exit codes, want 3:\n%s", got, text)
 	}
-	refused := &Ending{Command: "reconcile", Account: "acme", Ended: noon, Exit: 65, Unknowns: -1}
+	refused := &Ending{Command: "reconcile", Account: "acme", Platform: "sft.example.com", Ended: noon, Exit: 65, Unknowns: -1}
 	text, _ = families(t, refused, text)
 	alone, _ := families(t, refused, "")
 	if got, want := linesOf(text, `account="acme",command="reconcile"`), linesOf(alone, ""); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, ""), strings.Join(want, ""))
+	}
+}
+
+// Two platforms may have an account of the same name. What was told before there was
+// a label for them is of the account that tells it anew.
+func TestPlatformsAreToldApart(t *testing.T) {
+	at := func(platform string, exit int) *Ending {
+		return &Ending{Command: "reconcile", Account: "acme", Platform: platform, Ended: noon, Exit: exit, Unknowns: -1}
+	}
+	text, _ := families(t, at("", 0), "")
+	text, _ = families(t, at("sft.example.com", 7), text)
+	if want := lastSuccess + `{account="acme",command="reconcile",platform="sft.example.com"} 1772366400`; !strings.Contains(text, want) || len(linesOf(text, "{")) != len(linesOf(text, `platform="sft.example.com"`)) {
+		t.Errorf("got\n%s\nwant all of it with the platform, and %s", text, want)
+	}
+	text, found := families(t, at("test.example.com:8443", 0), text)
+	if got := found["sftctl_last_run_exit_code"].Metric; len(got) != 2 || got[1].GetGauge().GetValue() != 7 {
+		t.Errorf("got %v, want one of each platform, in\n%s", got, text)
 	}
 }
 

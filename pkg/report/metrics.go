@@ -18,10 +18,10 @@ const lastSuccess = "sftctl_last_success_timestamp_seconds"
 
 // WriteMetrics writes what a command came to in Prometheus' text format, for the
 // textfile collector of its node exporter. Of what stands in the same place before,
-// nil where there is nothing, is kept what other commands and accounts told, and when
-// this command last went well.
+// nil where there is nothing, is kept what other commands, accounts and platforms told,
+// and when this command last went well.
 func (e *Ending) WriteMetrics(w io.Writer, before io.Reader) error {
-	m := metrics{labels: []string{"account", e.Account, "command", e.Command}, help: map[string]string{}, lines: map[string][]string{}, told: map[string]bool{}}
+	m := metrics{labels: []string{"account", e.Account, "command", e.Command, "platform", e.Platform}, help: map[string]string{}, lines: map[string][]string{}, told: map[string]bool{}}
 	old := readSamples(before)
 	m.one("sftctl_last_run_timestamp_seconds", "When the command last ended.", seconds(e.Ended))
 	if at := e.lastSuccess(old); at != "" {
@@ -86,22 +86,22 @@ func (e *Ending) lastSuccess(before []sample) string {
 }
 
 // replaces says whether a sample is told anew by this ending: it is of the same
-// account and command, or of a command that did not get as far as to know its account,
-// and would be told for ever.
+// command, account and platform. Where one of these is not said, the command did not
+// get as far as to know it, and the sample would be told for ever.
 func (e *Ending) replaces(s sample) bool {
-	return s.command == escaped(e.Command) && (s.account == escaped(e.Account) || s.account == "")
+	return s.command == escaped(e.Command) && (s.account == escaped(e.Account) || s.account == "") && (s.platform == escaped(e.Platform) || s.platform == "")
 }
 
 // sample is one line of a file of metrics, its labels as they are written there.
 type sample struct {
-	name, help               string
-	account, command, labels string
-	value                    string
+	name, help                         string
+	account, command, platform, labels string
+	value                              string
 }
 
 const labelValue = `"((?:[^"\\]|\\[\\"n])*)"`
 
-var sampleLine = regexp.MustCompile(`^(sftctl_\w+)(\{account=` + labelValue + `,command=` + labelValue + `(?:,\w+=` + labelValue + `)*\}) ([-+.0-9eE]+)$`)
+var sampleLine = regexp.MustCompile(`^(sftctl_\w+)(\{account=` + labelValue + `,command=` + labelValue + `(?:,platform=` + labelValue + `)?(?:,\w+=` + labelValue + `)*\}) ([-+.0-9eE]+)$`)
 
 // readSamples reads what WriteMetrics wrote, and passes over all else.
 func readSamples(from io.Reader) (samples []sample) {
@@ -129,7 +129,7 @@ func readSample(line string) (s sample, ok bool) {
 	if m == nil || !utf8.ValidString(line) {
 		return s, false
 	}
-	s = sample{name: m[1], labels: m[2], account: m[3], command: m[4], value: m[len(m)-1]}
+	s = sample{name: m[1], labels: m[2], account: m[3], command: m[4], platform: m[5], value: m[len(m)-1]}
 	_, err := strconv.ParseFloat(s.value, 64)
 	return s, err == nil
 }
