@@ -132,7 +132,7 @@ func planError(p *plan.Plan, detailed bool) error {
 		return nil
 	}
 	for i := range p.Tasks {
-		if p.Tasks[i].Differs() {
+		if p.Differs(&p.Tasks[i]) {
 			return errDiffers
 		}
 	}

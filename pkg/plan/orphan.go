@@ -84,7 +84,21 @@ func (b *builder) orphan(policy fleet.Policy, live *fleet.Endpoint) (t Task) {
 	case fleet.OrphansSuspend:
 		if live.Status == fleet.StatusActive {
 			b.state(&t, situation{want: fleet.StateSuspended, status: live.Status, hasSIM: true})
+		} else if why := rest(live); why != "" {
+			t.Note += "; " + why
 		}
 	}
 	return t
+}
+
+// rest says why an endpoint needs no suspending; empty where it does, or where its
+// status does not say.
+func rest(live *fleet.Endpoint) string {
+	switch {
+	case live.Status.Meets(fleet.StateSuspended):
+		return "it is suspended already"
+	case live.Status.Meets(fleet.StatePreActive):
+		return fmt.Sprintf("it is %s, so there is nothing to suspend", live.Status)
+	}
+	return ""
 }

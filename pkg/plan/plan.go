@@ -35,8 +35,8 @@ type Task struct {
 // Orphan says whether the task is about an endpoint that no file lists.
 func (t *Task) Orphan() bool { return t.Spec == nil }
 
-// Differs says whether the endpoint is not as it should be.
-func (t *Task) Differs() bool { return len(t.Steps) > 0 || len(t.Refused) > 0 || t.Orphan() }
+// idle says whether nothing will be done, and nothing is refused.
+func (t *Task) idle() bool { return len(t.Steps) == 0 && len(t.Refused) == 0 }
 
 // Label is the name by which a person knows the task's endpoint.
 func (t *Task) Label() string {
@@ -121,6 +121,18 @@ type Header struct {
 type Plan struct {
 	Header
 	Tasks []Task
+}
+
+// Differs says whether the endpoint of one of the plan's tasks is not as it should be.
+func (p *Plan) Differs(t *Task) bool { return !t.idle() || t.Orphan() && !p.Rests(t) }
+
+// Rests says whether a task is about an orphan that would be suspended, and is not
+// active: no run would ever find it otherwise. It goes by the policies, which every
+// plan has that was ever saved.
+func (p *Plan) Rests(t *Task) bool {
+	return t.Orphan() && t.idle() && rest(t.Before) != "" && slices.ContainsFunc(p.Policies, func(policy fleet.Policy) bool {
+		return policy.Orphans == fleet.OrphansSuspend && policy.Owns(t.Before.Name)
+	})
 }
 
 // Fleet is what the plan's files said, as far as the plan keeps it.

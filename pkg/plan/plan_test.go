@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -399,6 +400,45 @@ func TestOrphans(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", orphans, diff)
+		}
+	}
+}
+
+// An orphan that is to be suspended and is not active is as it should be, also in a
+// plan that was saved; where nobody knows whether it is active, it is not.
+func TestOrphansAtRest(t *testing.T) {
+	unreported := endpoint("6", "m-6", "", cardC)
+	unreported.Reported &^= fleet.Fieldset(fleet.FieldStatus)
+	live := []fleet.Endpoint{
+		endpoint("1", "m-1", fleet.StatusActive, cardA), endpoint("2", "m-2", fleet.StatusSuspended, cardB), endpoint("3", "m-3", fleet.StatusHold, ""),
+		endpoint("4", "m-4", fleet.StatusPreActive, ""), endpoint("5", "m-5", "Barred", ""), unreported, endpoint("7", "m-hospital", fleet.StatusActive, ""),
+	}
+	for orphans, want := range map[fleet.Orphans]string{fleet.OrphansReport: "1234567", fleet.OrphansSuspend: "1567", fleet.OrphansDelete: "1234567"} {
+		w := world{live: live, policy: fleet.Policy{File: "f.yaml", Scope: []fleet.Glob{"m-*"}, Orphans: orphans}, protect: []fleet.Glob{"*hospital*"}}
+		p := w.build(t)
+		var file bytes.Buffer
+		if err := p.Write(&file); err != nil {
+			t.Fatal(err)
+		}
+		saved, err := Read(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range map[string]*Plan{"a plan": p, "a saved plan": saved} {
+			got := ""
+			for i := range p.Tasks {
+				if p.Differs(&p.Tasks[i]) {
+					got += string(p.Tasks[i].Before.ID)
+				}
+			}
+			if got != want || len(p.Tasks) != len(live) {
+				t.Errorf("%s, orphans: %s: got %s of %d that differ, want %s of %d", name, orphans, got, len(p.Tasks), want, len(live))
+			}
+		}
+		for i, why := range map[int]string{1: "it is suspended already", 2: "it is Hold, so there is nothing to suspend", 3: "it is Pre-Active, so there is nothing to suspend"} {
+			if got := p.Tasks[i].Note; strings.HasSuffix(got, "no file lists it; "+why) != (orphans == fleet.OrphansSuspend) {
+				t.Errorf("orphans: %s: got the note %q", orphans, got)
+			}
 		}
 	}
 }

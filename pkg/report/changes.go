@@ -28,17 +28,19 @@ var (
 const examples = 3
 
 // sections are a plan's tasks: what hurts, what else changes, what is refused,
-// what is only reported.
+// what is only reported, what needs nothing.
 func sections(p *plan.Plan, opts Options) []section {
 	d := details{p, opts}
 	hurts := d.pick(func(t *plan.Task) bool { return len(t.Steps) > 0 && hurting(t) })
 	changes := d.pick(func(t *plan.Task) bool { return len(t.Steps) > 0 && !hurting(t) })
-	reported := d.pick(func(t *plan.Task) bool { return t.Orphan() && !active(t) })
+	reported := d.pick(func(t *plan.Task) bool { return t.Orphan() && !active(t) && !p.Rests(t) })
+	resting := d.pick(p.Rests)
 	all := []section{
 		d.changes("what may cut off a device: "+d.tally(hurts), hurts, painful),
 		d.changes(other(hurts)+fleet.Count(len(changes), "endpoint"), changes, ordinary),
 		d.refused(),
 		d.changes("only reported: "+fleet.Count(len(reported), "endpoint"), reported, painful),
+		d.changes("orphans that are suspended already, or not active: "+fleet.Count(len(resting), "endpoint"), resting, ordinary),
 	}
 	if opts.Full {
 		same := d.pick(func(t *plan.Task) bool { return !t.Orphan() && !active(t) })

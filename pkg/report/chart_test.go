@@ -155,7 +155,7 @@ func TestKindsOfRows(t *testing.T) {
 	if want := map[string]int{"may cut off": 9, "refused": 5, "create": 13, "change": 1237, "only reported": 1, "as it should be": 0}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if table.Remark != "Not listed: 1 row without a difference." || len(table.rows) != 1265 {
+	if table.Remark != "Not listed: 2 rows without a difference." || len(table.rows) != 1265 {
 		t.Errorf("got %d rows, %q", len(table.rows), table.Remark)
 	}
 	full := details{p, Options{Full: true}}.rowTable()

@@ -58,7 +58,7 @@ func (e *Ending) Drift() int {
 	}
 	n := 0
 	for i := range e.Plan.Tasks {
-		if e.Plan.Tasks[i].Differs() {
+		if e.Plan.Differs(&e.Plan.Tasks[i]) {
 			n++
 		}
 	}

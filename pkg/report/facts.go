@@ -38,7 +38,7 @@ func refusedWhole(p *plan.Plan) string {
 func differing(p *plan.Plan) iter.Seq[*plan.Task] {
 	return func(yield func(*plan.Task) bool) {
 		for i := range p.Tasks {
-			if p.Tasks[i].Differs() && !yield(&p.Tasks[i]) {
+			if p.Differs(&p.Tasks[i]) && !yield(&p.Tasks[i]) {
 				return
 			}
 		}

@@ -78,7 +78,8 @@ var hostile = []string{"<script>alert(1)</script>", "a|b||c", "`x` ``y`` [z](htt
 
 // everyday has some of everything that a plan may hold.
 func everyday() *world {
-	w := &world{want: fleet.Fleet{Protect: []fleet.Glob{"hospital-*"}, Policies: []fleet.Policy{{File: "fleet.csv", Scope: []fleet.Glob{"stray-*"}, Orphans: fleet.OrphansSuspend}}}}
+	w := &world{want: fleet.Fleet{Protect: []fleet.Glob{"hospital-*"}, Policies: []fleet.Policy{{File: "fleet.csv", Scope: []fleet.Glob{"stray-*"}, Orphans: fleet.OrphansSuspend},
+		{File: "guests.yaml", Scope: []fleet.Glob{"guest-*"}, Orphans: fleet.OrphansReport}}}}
 	for i := range 1234 {
 		name := fmt.Sprintf("meter-%04d", i)
 		w.endpoint(name, fleet.StatusActive, w.card(i)).PlanID = "100100"
@@ -115,6 +116,7 @@ func everyday() *world {
 	w.row("m\u0435ter-0001", fleet.StateActive, w.stock(w.card(8200)))
 	w.endpoint("same", fleet.StatusActive, w.card(8300))
 	w.row("same", fleet.StateActive, w.card(8300))
+	w.endpoint("guest-1", fleet.StatusSuspended, w.card(8400))
 	return w
 }
 

@@ -216,7 +216,7 @@ func (d details) rowTable() *rowTable {
 	same := 0
 	for i := range d.plan.Tasks {
 		task := &d.plan.Tasks[i]
-		k := kindOf(task)
+		k := d.kindOf(task)
 		if k == isSame && !d.opts.Full {
 			same++
 			continue
@@ -230,7 +230,7 @@ func (d details) rowTable() *rowTable {
 	return t
 }
 
-func kindOf(t *plan.Task) int {
+func (d details) kindOf(t *plan.Task) int {
 	switch {
 	case hurting(t):
 		return cutsOff
@@ -240,7 +240,7 @@ func kindOf(t *plan.Task) int {
 		return isNew
 	case len(t.Steps) > 0:
 		return isChanged
-	case t.Orphan():
+	case d.plan.Differs(t): // an orphan
 		return isReported
 	}
 	return isSame
