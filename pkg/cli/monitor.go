@@ -36,7 +36,7 @@ func (m *monitoring) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&m.events, "events", "", "write what is done while it is done to a `FILE`, as JSON Lines; - is standard output, and all else goes to standard error then")
 	f.StringVar(&m.metrics, "metrics-file", "", "write what it came to into a `FILE` for the textfile collector of Prometheus' node exporter; its name ends in .prom")
-	f.StringVar(&m.notify, "notify", "", "post what it came to as JSON to a `URL` where something changed, failed or differs")
+	f.StringVar(&m.notify, "notify", "", "post what it came to as JSON to a `URL` where the exit code is not 0, or it sent a call that changes something")
 }
 
 // check refuses what can never work, before anything is done.

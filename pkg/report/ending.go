@@ -45,7 +45,8 @@ type Calls struct {
 // something differs, and something does.
 func (e *Ending) OK() bool { return e.Exit == 0 || e.Exit == 2 }
 
-// Remarkable says whether something changed or failed, or differs.
+// Remarkable says whether something may have changed or went wrong, or was found to
+// differ by a command that was asked just that.
 func (e *Ending) Remarkable() bool {
 	return e.Exit != 0 || e.Calls.Mutations > 0
 }
