@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"sftctl/pkg/apply"
 	"sftctl/pkg/journal"
 	"sftctl/pkg/manifest"
@@ -100,8 +102,10 @@ func journalled(b *testing.B, kept bool) float64 {
 	b.Helper()
 	url, stop := serve(b)
 	defer stop()
-	o := connection{url: url, username: "ann", dialect: "endpointinfo", listing: "paged", parallelism: "auto", rate: 0,
-		callTimeout: time.Minute, grace: time.Second, maxOutage: time.Minute, settle: time.Second, stateDir: b.TempDir()}
+	var o connection
+	o.bind(&cobra.Command{})
+	o.url, o.username, o.rate, o.stateDir = url, "ann", 0, b.TempDir()
+	o.callTimeout, o.grace, o.maxOutage, o.settle = time.Minute, time.Second, time.Minute, time.Second
 	s, err := o.open(Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) (string, bool) { return "secret", true }})
 	if err != nil {
 		b.Fatal(err)
