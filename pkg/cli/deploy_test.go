@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"sftctl/pkg/simulator"
 	"sftctl/pkg/wire"
@@ -60,11 +59,9 @@ func TestDeployHasNothingThatIsNotTested(t *testing.T) {
 // Whatever a file of deploy says by way of a variable or a flag is one that the
 // program knows: a variable that it does not know is not heard of again.
 func TestDeployNamesWhatThereIs(t *testing.T) {
-	known := map[string]bool{"SFTCTL_PASSWORD": true}
-	for _, cmd := range append(newRoot(Env{}).Commands(), newRoot(Env{})) {
-		add := func(f *pflag.Flag) { known["--"+f.Name], known[envName(f.Name)] = true, true }
-		cmd.Flags().VisitAll(add)
-		cmd.PersistentFlags().VisitAll(add)
+	known := map[string]bool{envName(passwordFlag): true}
+	for _, name := range flagNames(newRoot(Env{})) {
+		known["--"+name], known[envName(name)] = true, true
 	}
 	for _, others := range []string{"--build-arg", "--time", "--collector", "--stop-timeout"} { // of docker and the exporter
 		known[others] = true
