@@ -199,7 +199,7 @@ func (p *Purse) grant() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if left := time.Until(p.until); left > 0 {
-		after(left, p.claim) // the slot is lost: others may have those at the end of the pause
+		time.AfterFunc(left, p.claim) // the slot is lost: others may have those at the end of the pause
 		return
 	}
 	p.armed = false

@@ -172,12 +172,9 @@ func (p *printer) next(all []advice) {
 }
 
 // Outcomes says how many rows came to what: "10,988 done, 20 refused".
-func (r *Run) Outcomes() string { return outcomesText(r.Count()) }
-
-// outcomesText lists the outcomes that occur: "10,988 done, 20 refused".
-func outcomesText(counts map[fleet.Outcome]int) string {
+func (r *Run) Outcomes() string {
 	var parts []string
-	for _, c := range outcomes(counts) {
+	for _, c := range outcomes(r.Count()) {
 		if c.N > 0 {
 			parts = append(parts, c.Number()+" "+c.What)
 		}
